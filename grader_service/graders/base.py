@@ -1,0 +1,120 @@
+"""What every grader is: its wire form, one hook `score`, and the one place where failures become data."""
+
+import secrets
+import string
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from grader_service import template
+from grader_service.errors import CannotGrade, InternalFault, Usage
+from grader_service.events import Graded
+from grader_service.graders.context import Context, Engines
+from grader_service.graders.result import Cause, Result, Score
+
+_ALPHANUMERICS = string.ascii_letters + string.digits
+
+
+def _generate_name() -> str:
+    """`grader-` and 12 alphanumerics, as the hosted service names the nameless (grader-api §0.6)."""
+    return "grader-" + "".join(secrets.choice(_ALPHANUMERICS) for _ in range(12))
+
+
+def _check_template(text: str) -> str:
+    template.parse(text)
+    return text
+
+
+TemplateText = Annotated[str, AfterValidator(_check_template)]
+"""A string whose `{{ … }}` are checked when the grader is parsed."""
+
+
+class Grader(BaseModel):
+    """A grader as the wire spells it; unknown keys are dropped here (the faces echo what they were sent)."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
+
+    type: str
+    name: str = Field(default_factory=_generate_name)
+    pass_threshold: float | None = Field(default=None, allow_inf_nan=False)
+    invalid_grade: float = Field(default=0.0, allow_inf_nan=False)
+
+    nestable: ClassVar[bool] = True
+
+    async def check(self, engines: Engines) -> list[str]:
+        """Say what parsing alone cannot know; returns warnings for the author.
+
+        Raises:
+            InvalidGrader: with `param` relative to this grader.
+        """
+        return []
+
+    async def score(self, ctx: Context) -> Score:
+        """The one thing that this grader is.
+
+        Raises:
+            CannotGrade: no reward could be had.
+        """
+        raise NotImplementedError
+
+    async def grade(self, ctx: Context) -> Result:
+        """Grade one sample. Never raises but for cancellation: each failure becomes a `Cause`."""
+        started = time.perf_counter()
+        defect: Exception | None = None
+        try:
+            score = await self.score(ctx)
+        except CannotGrade as error:
+            score = Score(self.invalid_grade, causes=(Cause.of(error),), usage=error.spent)
+        except Exception as error:  # noqa: BLE001 - the outermost boundary of grading: a defect of ours is named, never scored
+            defect = error
+            fault = InternalFault(f"a defect of the grader service: {type(error).__name__}")
+            score = Score(self.invalid_grade, causes=(Cause.of(fault),))
+        result = self._result(score, time.perf_counter() - started)
+        ctx.engines.observe(
+            Graded(
+                grader_type=self.type,
+                catalogue=ctx.catalogue,
+                part=ctx.part,
+                state=result.state,
+                kinds=tuple(cause.kind for cause in result.causes),
+                reward=result.reward,
+                seconds=result.seconds,
+                trace_id=ctx.trace_id,
+                defect=defect,
+            )
+        )
+        return result
+
+    def _result(self, score: Score, seconds: float) -> Result:
+        """Roll the parts' causes and tokens up; a reward stands unless something of one's own or a part failed."""
+        causes = score.causes
+        usage = score.usage
+        if score.parts:
+            causes += tuple(
+                replace(cause, where=key)
+                for key, part in score.parts.items()
+                for cause in part.causes
+            )
+            usage = _total(part.usage for part in score.parts.values())
+        refused = bool(score.causes) or any(cause.failed for cause in causes)
+        return Result(
+            name=self.name,
+            grader_type=self.type,
+            reward=self.invalid_grade if refused else score.reward,
+            seconds=seconds,
+            causes=causes,
+            parts=score.parts,
+            usage=usage,
+            sampled_model=score.sampled_model,
+        )
+
+
+def _total(usages: Iterable[Mapping[str, Usage]]) -> dict[str, Usage]:
+    total: dict[str, Usage] = {}
+    for usage in usages:
+        for model, tokens in usage.items():
+            total[model] = total.get(model, Usage()) + tokens
+    return total

@@ -1,0 +1,50 @@
+"""The one frozen thing that a grader gets: the two namespaces, and the engines it may use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from grader_service import template
+from grader_service.events import Observe
+from grader_service.judge.base import Judge
+from grader_service.sandbox.base import Sandbox
+from grader_service.similarity.base import Similarity
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The outside world as graders see it."""
+
+    similarity: Similarity
+    sandbox: Sandbox
+    judge: Judge
+    observe: Observe
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One sample of one dataset row, to be graded.
+
+    `sample` has at least `output_text` (grader-api §7); `tenant` names the API key's owner, ""
+    without keys; `catalogue` is the grader's name in the catalogue, None for one from a request.
+    """
+
+    item: Mapping[str, Any]
+    sample: Mapping[str, Any]
+    engines: Engines
+    tenant: str = ""
+    trace_id: str | None = None
+    catalogue: str | None = None
+    part: bool = False
+
+    def render(self, text: str) -> str:
+        """The template with its variables replaced, in one pass.
+
+        Raises:
+            VariableMissing, SampleNotJson: see `template.Template.render`.
+        """
+        return template.parse(text).render(self.item, self.sample)
+
+    def for_part(self) -> "Context":
+        """The same sample for a part of a multi."""
+        return replace(self, part=True)

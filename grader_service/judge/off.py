@@ -1,0 +1,21 @@
+"""The judge where no upstream is configured: every question is refused with a sentence that says what to do."""
+
+from collections.abc import Sequence
+
+from grader_service.errors import JudgeOff
+from grader_service.judge.base import Embeddings, Question, Verdict
+
+REASON = "no judge is configured; set GRADER_LLM_BASE_URL (and GRADER_LLM_API_KEY) to an OpenAI-compatible API"
+
+
+class NoJudge:
+    """Implements `Judge` by refusing; any model name passes validation."""
+
+    async def complete(self, question: Question) -> Verdict:  # noqa: ARG002 - the seam's signature
+        raise JudgeOff(REASON)
+
+    async def embed(self, texts: Sequence[str], tenant: str = "") -> Embeddings:  # noqa: ARG002
+        raise JudgeOff(REASON)
+
+    def check_model(self, model: str) -> None:
+        """Nothing is known, so nothing is refused."""
