@@ -2,7 +2,7 @@
 
 GraderServiceError
 ├── CannotStart                 a setting or catalogue file is wrong; one line, then the end
-├── BadRequest                  the caller's fault: an HTTP 4xx
+├── RequestRefused              any answer that is not 2xx, with its status
 │   └── InvalidGrader           the grader's JSON is wrong: 400 with the place
 └── CannotGrade                 becomes data (a `Cause`) in `graders.base.Grader.grade`, nowhere else
     ├── Invalid                 the sample's fault (or the grader's, with this sample): a retry gives the same
@@ -70,8 +70,8 @@ class CannotStart(GraderServiceError):
     """The server or command cannot begin; its text is the whole line that a person reads."""
 
 
-class BadRequest(GraderServiceError):
-    """The caller's fault. `param` is the dotted place in the body, or None."""
+class RequestRefused(GraderServiceError):
+    """The request gets no 2xx; mostly the caller's fault. `param` is the dotted place in the body, or None."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class BadRequest(GraderServiceError):
         self.headers = headers or {}
 
 
-class InvalidGrader(BadRequest):
+class InvalidGrader(RequestRefused):
     """A grader definition that can never grade anything; `param` is relative to the grader."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:

@@ -24,8 +24,30 @@ class Graded:
     reward: float
     seconds: float
     trace_id: str | None
+    request_id: str
     defect: Exception | None = None
 
 
-Observe = Callable[[Graded], None]
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One HTTP request has its answer. `route` is the route's name, "none" where no route was reached; `defect` is an exception of ours."""
+
+    route: str
+    status: int
+    seconds: float
+    request_id: str
+    defect: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueLoaded:
+    """The catalogue was read: names now served, and faults found ("file:line: message")."""
+
+    names: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+Event = Graded | Answered | CatalogueLoaded
+
+Observe = Callable[[Event], None]
 """A listener: must return at once and never raise."""

@@ -1,9 +1,11 @@
 """Every setting of the service, read once from the environment (prefix `GRADER_`) and frozen."""
 
+import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from grader_service.errors import CannotStart
@@ -11,17 +13,65 @@ from grader_service.errors import CannotStart
 MEBIBYTE = 1024 * 1024
 
 
+def _named_keys(value: Any) -> Any:
+    """`alice:key1,bob:key2` or bare keys, which get the names key1, key2, …"""
+    if not isinstance(value, str):
+        return value
+    keys: dict[str, str] = {}
+    for position, part in enumerate((part.strip() for part in value.split(",")), start=1):
+        name, colon, key = part.partition(":")
+        name, key = (name, key) if colon else (f"key{position}", part)
+        if not name or not key or name in keys:
+            raise ValueError("write `key`, or `name:key,other-name:key`, each name once")
+        keys[name] = key
+    return keys
+
+
 class Settings(BaseSettings):
     """Each field is the environment variable `GRADER_` + its name in capitals; descriptions are the README's table."""
 
-    model_config = SettingsConfigDict(env_prefix="GRADER_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GRADER_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
 
     # --- server
-    host: str = Field("127.0.0.1", description="Address to listen on; others than loopback need `GRADER_API_KEYS`.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; others than loopback need `GRADER_API_KEYS`."
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    api_keys: Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_keys)] = Field(
+        {}, description="Who may call: `name:key,other:key`, or bare keys; empty lets everybody on loopback in."
+    )
+    catalogue: Path | None = Field(
+        None, description="Folder of `NAME.json` / `NAME.yaml` grader files, served as `POST /graders/NAME`."
+    )
+    max_body_bytes: int = Field(
+        MEBIBYTE, ge=1024, description="Largest request body; a larger one is answered 413 before it is read."
+    )
+    max_in_flight: int = Field(
+        512, ge=1, description="Requests graded at once; one more is answered 429 with `Retry-After`."
+    )
+    deadline_seconds: float = Field(
+        300.0, gt=0, description="Longest time for one request; then its grade fails as `deadline_exceeded`."
+    )
+    shutdown_seconds: float = Field(
+        150.0, ge=0, description="How long SIGTERM waits for the requests in flight."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line to write; each grade is one `info` line."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="Log lines as JSON or for people; `auto` looks whether a terminal reads them."
+    )
 
     # --- similarity
-    nltk_data: Path = Field(Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches.")
+    nltk_data: Path = Field(
+        Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches."
+    )
 
     # --- sandbox
     sandbox: Literal["auto", "docker", "bubblewrap", "off"] = Field(
@@ -29,5 +79,41 @@ class Settings(BaseSettings):
     )
 
     # --- judge
-    llm_base_url: str | None = Field(None, description="OpenAI-compatible API for score_model and label_model graders.")
+    llm_base_url: str | None = Field(
+        None, description="OpenAI-compatible API for score_model and label_model graders."
+    )
     llm_api_key: SecretStr | None = Field(None, description="Key for `GRADER_LLM_BASE_URL`.")
+
+    @model_validator(mode="after")
+    def _open_only_with_keys(self) -> "Settings":
+        if not self.api_keys and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is reachable from other machines, so GRADER_API_KEYS must be set "
+                "(for example GRADER_API_KEYS=trainer:SECRET); without keys only 127.0.0.1 is served"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read(overrides: Mapping[str, Any]) -> Settings:
+    """The environment, with what was given on the command line over it.
+
+    Raises:
+        CannotStart: one line that names the setting, and what it may be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        message = fault["msg"].removeprefix("Value error, ")
+        name = "".join(f"GRADER_{str(part).upper()}: " for part in fault["loc"][:1])
+        raise CannotStart(f"{name}{message}") from None

@@ -1,16 +1,25 @@
 """What every grader is: its wire form, one hook `score`, and the one place where failures become data."""
 
+import asyncio
 import secrets
 import string
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from grader_service import template
-from grader_service.errors import CannotGrade, InternalFault, Usage
+from grader_service.errors import CannotGrade, DeadlineExceeded, InternalFault, Usage
 from grader_service.events import Graded
 from grader_service.graders.context import Context, Engines
 from grader_service.graders.result import Cause, Result, Score
@@ -33,7 +42,7 @@ TemplateText = Annotated[str, AfterValidator(_check_template)]
 
 
 class Grader(BaseModel):
-    """A grader as the wire spells it; unknown keys are dropped here (the faces echo what they were sent)."""
+    """A grader as the wire spells it. Keys that it does not know are kept in `spelled` only."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
 
@@ -42,7 +51,19 @@ class Grader(BaseModel):
     pass_threshold: float | None = Field(default=None, allow_inf_nan=False)
     invalid_grade: float = Field(default=0.0, allow_inf_nan=False)
 
-    nestable: ClassVar[bool] = True
+    _spelled: Mapping[str, Any] = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_spelling(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        grader = handler(data)
+        grader._spelled = data
+        return grader
+
+    @property
+    def spelled(self) -> Mapping[str, Any]:
+        """The JSON that this grader was parsed from: its keys in their order, unknown ones too."""
+        return self._spelled
 
     async def check(self, engines: Engines) -> list[str]:
         """Say what parsing alone cannot know; returns warnings for the author.
@@ -65,12 +86,18 @@ class Grader(BaseModel):
         started = time.perf_counter()
         defect: Exception | None = None
         try:
-            score = await self.score(ctx)
+            async with asyncio.timeout(ctx.deadline_seconds) as deadline:
+                score = await self.score(ctx)
         except CannotGrade as error:
             score = Score(self.invalid_grade, causes=(Cause.of(error),), usage=error.spent)
         except Exception as error:  # noqa: BLE001 - the outermost boundary of grading: a defect of ours is named, never scored
-            defect = error
-            fault = InternalFault(f"a defect of the grader service: {type(error).__name__}")
+            if deadline.expired():
+                fault: CannotGrade = DeadlineExceeded(
+                    f"the grade was not done after {ctx.deadline_seconds} s, the deadline of a request (GRADER_DEADLINE_SECONDS)"
+                )
+            else:
+                defect = error
+                fault = InternalFault(f"a defect of the grader service: {type(error).__name__}")
             score = Score(self.invalid_grade, causes=(Cause.of(fault),))
         result = self._result(score, time.perf_counter() - started)
         ctx.engines.observe(
@@ -83,6 +110,7 @@ class Grader(BaseModel):
                 reward=result.reward,
                 seconds=result.seconds,
                 trace_id=ctx.trace_id,
+                request_id=ctx.request_id,
                 defect=defect,
             )
         )

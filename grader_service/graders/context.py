@@ -27,6 +27,7 @@ class Context:
 
     `sample` has at least `output_text` (grader-api §7); `tenant` names the API key's owner, ""
     without keys; `catalogue` is the grader's name in the catalogue, None for one from a request.
+    `deadline_seconds` bounds the whole grade; a multi's parts share the multi's.
     """
 
     item: Mapping[str, Any]
@@ -34,6 +35,8 @@ class Context:
     engines: Engines
     tenant: str = ""
     trace_id: str | None = None
+    request_id: str = ""
+    deadline_seconds: float | None = None
     catalogue: str | None = None
     part: bool = False
 
@@ -47,4 +50,4 @@ class Context:
 
     def for_part(self) -> "Context":
         """The same sample for a part of a multi."""
-        return replace(self, part=True)
+        return replace(self, part=True, deadline_seconds=None)
