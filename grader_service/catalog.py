@@ -63,7 +63,9 @@ class Catalogue:
             name = path.stem
             try:
                 if name in entries:
-                    raise FileFault(f"{path.name}:1: {name!r} is the name of another file too; rename one")
+                    raise FileFault(
+                        f"{path.name}:1: {name!r} is the name of another file too; rename one"
+                    )
                 entries[name] = await self._entry(path)
             except FileFault as fault:
                 faults.append(str(fault))
@@ -180,7 +182,11 @@ def _line_of(content: bytes, path: tuple[str | int, ...]) -> int:
         child = None
         if isinstance(node, yaml.MappingNode):
             child = next((pair for pair in node.value if pair[0].value == str(step)), None)
-        elif isinstance(node, yaml.SequenceNode) and str(step).isdigit() and int(step) < len(node.value):
+        elif (
+            isinstance(node, yaml.SequenceNode)
+            and str(step).isdigit()
+            and int(step) < len(node.value)
+        ):
             child = (node.value[int(step)],) * 2
         if child is None:
             break

@@ -69,7 +69,9 @@ def serve(
 def run(
     file: GraderFile,
     item: Annotated[str, typer.Option(help="Dataset row as JSON, or @FILE.")] = "{}",
-    sample: Annotated[str, typer.Option(help="The model's output, @FILE, or - for standard input.")] = "",
+    sample: Annotated[
+        str, typer.Option(help="The model's output, @FILE, or - for standard input.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Grade one sample. Exit code 0: a reward; 1: the sample could not be graded; 2: the grader or a setting is wrong."""
@@ -93,7 +95,9 @@ def validate(file: GraderFile, as_json: AsJson = False) -> None:
         if console is None:
             _write_json({"grader": masked(grader.spelled), "warnings": warnings})
         else:
-            console.print(f"[green]valid[/green] {grader.type} grader {grader.name!r}", highlight=False)
+            console.print(
+                f"[green]valid[/green] {grader.type} grader {grader.name!r}", highlight=False
+            )
             for warning in warnings:
                 console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
 
@@ -152,7 +156,9 @@ def _table(result: Result) -> Table:
     table = Table("grader", "type", "reward", "ms", "state", "why")
     for name, part in ((result.name, result), *result.parts.items()):
         colour = {"value": "green", "invalid": "yellow", "failed": "red"}[part.state]
-        why = "\n".join(f"{cause.kind}: {cause.details}" for cause in part.causes if not cause.where)
+        why = "\n".join(
+            f"{cause.kind}: {cause.details}" for cause in part.causes if not cause.where
+        )
         table.add_row(
             name,
             part.grader_type,

@@ -17,10 +17,19 @@ from pydantic_core import from_json, to_json
 MAX_DEPTH = 128
 """Levels of arrays and objects inside each other; jiter itself ends at 200."""
 
-_NUMBER_FORMS = bytes(
-    ord("0") if chr(code).isdigit() else ord("e") if code in b"eE" else code if code in b"+" else 32
-    for code in range(128)
-) + bytes([32]) * 128
+_NUMBER_FORMS = (
+    bytes(
+        ord("0")
+        if chr(code).isdigit()
+        else ord("e")
+        if code in b"eE"
+        else code
+        if code in b"+"
+        else 32
+        for code in range(128)
+    )
+    + bytes([32]) * 128
+)
 """Bytes to what matters of a number: `0` for a digit, `e`, `+`, and blanks."""
 
 _LONG_RUN = b"0" * 300
@@ -32,9 +41,7 @@ _LARGE_NUMBER = re.compile(
 )
 """Up to and with the next number that may be too large; strings are skipped."""
 
-_NESTING = bytes(
-    1 if code in b"[{" else 255 if code in b"]}" else 0 for code in range(256)
-)
+_NESTING = bytes(1 if code in b"[{" else 255 if code in b"]}" else 0 for code in range(256))
 _NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 
 
@@ -99,4 +106,6 @@ def _check_numbers(data: bytes) -> None:
         number, position = found[1], found.end()
         if not number.isdigit() and math.isinf(float(number)):
             shown = number[:20].decode() + ("…" if len(number) > 20 else "")
-            raise JsonError(f"number {shown} beyond the range of a double at byte {found.start(1) + 1}")
+            raise JsonError(
+                f"number {shown} beyond the range of a double at byte {found.start(1) + 1}"
+            )

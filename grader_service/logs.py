@@ -19,7 +19,9 @@ def open_log(settings: Settings, stream: TextIO = sys.stderr) -> FilteringBoundL
         settings.log_format == "auto" and not stream.isatty()
     )
     renderer: Processor = (
-        structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value, default=str).decode())
+        structlog.processors.JSONRenderer(
+            serializer=lambda value, **_: orjson.dumps(value, default=str).decode()
+        )
         if as_json
         else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )

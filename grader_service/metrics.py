@@ -1,14 +1,15 @@
 """Prometheus metrics: the one place that knows its library. Every label has a closed set of values, made at start."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import get_args
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
-    GCCollector,
     Gauge,
+    GCCollector,
     Histogram,
     PlatformCollector,
     ProcessCollector,
@@ -22,7 +23,26 @@ from grader_service.sandbox.base import SandboxStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+SECONDS = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2.5,
+    5,
+    10,
+    30,
+    60,
+    120,
+    300,
+)
 REWARDS = (-1, -0.5, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 1, 2, 3, 4, 5, 10)
 """Bucket borders: most rewards lie in 0 to 1, some graders give 0 to 5 or -1 (grader-api §4.3)."""
 
@@ -64,7 +84,10 @@ class Metrics:
             "grader_grade_seconds", "Time of one grade.", ("type",), SECONDS
         )
         self._rewards = self._histogram(
-            "grader_reward", "Rewards of valid grades, without the parts of multis.", ("type",), REWARDS
+            "grader_reward",
+            "Rewards of valid grades, without the parts of multis.",
+            ("type",),
+            REWARDS,
         )
         self._causes = self._counter(
             "grader_causes", "Why grades had no reward, without the parts of multis.", ("kind",)
@@ -73,12 +96,20 @@ class Metrics:
             "grader_catalogue_grades", "Grades by catalogue name and outcome.", ("grader", "state")
         )
         self._catalogue_seconds = self._histogram(
-            "grader_catalogue_grade_seconds", "Time of one grade by catalogue name.", ("grader",), SECONDS
+            "grader_catalogue_grade_seconds",
+            "Time of one grade by catalogue name.",
+            ("grader",),
+            SECONDS,
         )
         self._catalogue_rewards = self._histogram(
-            "grader_catalogue_reward", "Rewards of valid grades by catalogue name.", ("grader",), REWARDS
+            "grader_catalogue_reward",
+            "Rewards of valid grades by catalogue name.",
+            ("grader",),
+            REWARDS,
         )
-        self._catalogue_size = self._gauge("grader_catalogue_graders", "Graders that the catalogue serves.")
+        self._catalogue_size = self._gauge(
+            "grader_catalogue_graders", "Graders that the catalogue serves."
+        )
         self._catalogue_faults = self._gauge(
             "grader_catalogue_faults", "Catalogue files that are not served in their newest form."
         )
@@ -111,7 +142,9 @@ class Metrics:
         }
         self._request_time = {route: self._request_seconds.labels(route) for route in ROUTES}
         self._grade = {
-            (kind, state): self._grades.labels(kind, state) for kind in GRADER_TYPES for state in STATES
+            (kind, state): self._grades.labels(kind, state)
+            for kind in GRADER_TYPES
+            for state in STATES
         }
         self._grade_time = {kind: self._grade_seconds.labels(kind) for kind in GRADER_TYPES}
         self._reward = {kind: self._rewards.labels(kind) for kind in GRADER_TYPES}
@@ -161,8 +194,12 @@ class Metrics:
 
     def watch_sandbox(self, status: Callable[[], SandboxStatus]) -> None:
         for engine in ENGINES:
-            self._engine.labels(engine).set_function(lambda name=engine: float(status().engine == name))
+            self._engine.labels(engine).set_function(partial(_is_engine, status, engine))
 
     def exposition(self) -> bytes:
         """Prometheus text format."""
         return generate_latest(self.registry)
+
+
+def _is_engine(status: Callable[[], SandboxStatus], engine: str) -> float:
+    return float(status().engine == engine)

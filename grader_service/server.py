@@ -60,7 +60,9 @@ class _Server(uvicorn.Server):
             if self.started:
                 host, port = listener.getsockname()[:2]
                 shown = f"[{host}]" if ":" in host else host
-                self._log.info("listening", url=f"http://{shown}:{port}", docs=f"http://{shown}:{port}/docs")
+                self._log.info(
+                    "listening", url=f"http://{shown}:{port}", docs=f"http://{shown}:{port}/docs"
+                )
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -40,23 +40,32 @@ class Settings(BaseSettings):
 
     # --- server
     host: str = Field(
-        "127.0.0.1", description="Address to listen on; others than loopback need `GRADER_API_KEYS`."
+        "127.0.0.1",
+        description="Address to listen on; others than loopback need `GRADER_API_KEYS`.",
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     api_keys: Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_keys)] = Field(
-        {}, description="Who may call: `name:key,other:key`, or bare keys; empty lets everybody on loopback in."
+        {},
+        description="Who may call: `name:key,other:key`, or bare keys; empty lets everybody on loopback in.",
     )
     catalogue: Path | None = Field(
-        None, description="Folder of `NAME.json` / `NAME.yaml` grader files, served as `POST /graders/NAME`."
+        None,
+        description="Folder of `NAME.json` / `NAME.yaml` grader files, served as `POST /graders/NAME`.",
     )
     max_body_bytes: int = Field(
-        MEBIBYTE, ge=1024, description="Largest request body; a larger one is answered 413 before it is read."
+        MEBIBYTE,
+        ge=1024,
+        description="Largest request body; a larger one is answered 413 before it is read.",
     )
     max_in_flight: int = Field(
-        512, ge=1, description="Requests graded at once; one more is answered 429 with `Retry-After`."
+        512,
+        ge=1,
+        description="Requests graded at once; one more is answered 429 with `Retry-After`.",
     )
     deadline_seconds: float = Field(
-        300.0, gt=0, description="Longest time for one request; then its grade fails as `deadline_exceeded`."
+        300.0,
+        gt=0,
+        description="Longest time for one request; then its grade fails as `deadline_exceeded`.",
     )
     shutdown_seconds: float = Field(
         150.0, ge=0, description="How long SIGTERM waits for the requests in flight."
@@ -65,7 +74,8 @@ class Settings(BaseSettings):
         "info", description="Least severe log line to write; each grade is one `info` line."
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="Log lines as JSON or for people; `auto` looks whether a terminal reads them."
+        "auto",
+        description="Log lines as JSON or for people; `auto` looks whether a terminal reads them.",
     )
 
     # --- similarity
@@ -75,7 +85,8 @@ class Settings(BaseSettings):
 
     # --- sandbox
     sandbox: Literal["auto", "docker", "bubblewrap", "off"] = Field(
-        "auto", description="Engine for python graders: `docker`, `bubblewrap`, `off`, or `auto`, the first that works."
+        "auto",
+        description="Engine for python graders: `docker`, `bubblewrap`, `off`, or `auto`, the first that works.",
     )
 
     # --- judge

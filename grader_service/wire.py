@@ -73,7 +73,8 @@ class ScoreRequest(BaseModel):
     sample: dict[str, Any] = Field(description="The `sample` namespace, used as it is.")
     item: dict[str, Any] = Field({}, description="The dataset row; fills `item`.")
     trace_id: Annotated[str, Field(max_length=512)] | None = Field(
-        None, description="The same `trace_id` and body within ten minutes get the same answer, graded once."
+        None,
+        description="The same `trace_id` and body within ten minutes get the same answer, graded once.",
     )
 
 

@@ -9,5 +9,13 @@ from grader_service.graders.string_check import StringCheck
 
 AnyGrader = Annotated[StringCheck | Python, Field(discriminator="type")]
 
-GRADER_TYPES = ("string_check", "text_similarity", "python", "score_model", "label_model", "endpoint", "multi")
+GRADER_TYPES = (
+    "string_check",
+    "text_similarity",
+    "python",
+    "score_model",
+    "label_model",
+    "endpoint",
+    "multi",
+)
 """The words of `type`."""

@@ -57,7 +57,7 @@ class Grader(BaseModel):
     @classmethod
     def _keep_spelling(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         grader = handler(data)
-        grader._spelled = data
+        grader._spelled = data  # noqa: SLF001 - its own class
         return grader
 
     @property

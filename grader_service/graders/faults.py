@@ -159,7 +159,7 @@ def _number_hint(value: Any) -> str:
         number = float(value)
     except ValueError:
         return ""
-    return f" Write {number:g} without quotes." if number == number else ""  # noqa: PLR0124 - not NaN
+    return f" Write {number:g} without quotes." if number == number else ""
 
 
 def _wrong_word(detail: ErrorDetails, path: tuple[str | int, ...], value: Any) -> Fault:
@@ -171,7 +171,11 @@ def _wrong_word(detail: ErrorDetails, path: tuple[str | int, ...], value: Any) -
         words = detail["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
     place = Fault(path, "").param
     supported = ", ".join(repr(word) for word in words)
-    got = repr(value) if isinstance(value, str) and len(value) <= 100 else TYPE_NAMES.get(type(value), "this")
+    got = (
+        repr(value)
+        if isinstance(value, str) and len(value) <= 100
+        else TYPE_NAMES.get(type(value), "this")
+    )
     return Fault(
         path,
         f"Invalid value for {place!r}: {got}. Supported values are: {supported}.{_word_hint(path, value, words)}",

@@ -17,7 +17,9 @@ class Answers:
         self._kept: TTLCache[bytes, bytes] = TTLCache(KEPT_BYTES, KEPT_SECONDS, getsizeof=len)
         self._in_work: dict[bytes, asyncio.Future[bytes]] = {}
 
-    async def once(self, question: tuple[bytes, ...], give: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def once(
+        self, question: tuple[bytes, ...], give: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
         """The answer to `question`, from memory, from a twin in work, or from `give`.
 
         Raises:

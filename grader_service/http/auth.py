@@ -24,7 +24,9 @@ class Auth:
 
     def __init__(self, app: ASGIApp, keys: Mapping[str, SecretStr]) -> None:
         self._app = app
-        self._digests = {name: _digest(key.get_secret_value().encode()) for name, key in keys.items()}
+        self._digests = {
+            name: _digest(key.get_secret_value().encode()) for name, key in keys.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

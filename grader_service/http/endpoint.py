@@ -1,6 +1,7 @@
 """The face that training jobs call: graders of the catalogue by name, `{sample, item, trace_id}` in, `{"score"}` out."""
 
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -45,7 +46,12 @@ async def score(body: ScoreRequest, request: Request) -> Response:
     if body.trace_id is None:
         return _json(await give())
     answers: Answers = request.scope["state"]["answers"]
-    question = (caller.tenant.encode(), entry.name.encode(), entry.hash.encode(), request.scope[BODY])
+    question = (
+        caller.tenant.encode(),
+        entry.name.encode(),
+        entry.hash.encode(),
+        request.scope[BODY],
+    )
     return _json(await answers.once(question, give))
 
 
@@ -123,7 +129,7 @@ def router() -> APIRouter:
         tags=["catalogue"],
         responses={status: {"model": ErrorAnswer} for status in (401, 403)},
     )
-    missing = {404: {"model": ErrorAnswer}}
+    missing: dict[int | str, dict[str, Any]] = {404: {"model": ErrorAnswer}}
     routes.add_api_route("", list_graders, response_model=GraderList, name="catalogue_list")
     routes.add_api_route(
         "/{name}", show_grader, response_model=Shown, responses=missing, name="catalogue_show"
@@ -133,7 +139,9 @@ def router() -> APIRouter:
         score,
         methods=["POST"],
         response_model=ScoreAnswer,
-        responses={status: {"model": ErrorAnswer} for status in (400, 404, 413, 415, 429, 500, 503)},
+        responses={
+            status: {"model": ErrorAnswer} for status in (400, 404, 413, 415, 429, 500, 503)
+        },
         name="catalogue_score",
     )
     return routes

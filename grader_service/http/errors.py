@@ -64,7 +64,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_exception)
 
 
-async def _bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework's signature
+async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestRefused)  # noqa: S101 - only this class is registered
     return error_answer(error)
 
@@ -77,6 +77,4 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         message = f"There is no {request.url.path!r} here; /docs lists what there is."
     elif error.status_code == 405:
         message = f"{request.url.path!r} does not answer {request.method}."
-    return error_answer(
-        RequestRefused(message, status=error.status_code, headers=error.headers)
-    )
+    return error_answer(RequestRefused(message, status=error.status_code, headers=error.headers))

@@ -28,7 +28,8 @@ class Observed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         started = time.perf_counter()
         request_id = _request_id(scope["headers"])
         scope[REQUEST_ID] = request_id.decode()

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from grader_service.errors import RequestRefused, InvalidGrader
+from grader_service.errors import InvalidGrader, RequestRefused
 from grader_service.graders.base import Grader
 from grader_service.graders.context import Context, Engines
 from grader_service.http.caller import caller_of
@@ -77,7 +77,10 @@ def router() -> APIRouter:
         },
     )
     for prefix in PREFIXES:
-        for endpoint, path, answer in ((run, "run", RunAnswer), (validate, "validate", ValidateAnswer)):
+        for endpoint, path, answer in (
+            (run, "run", RunAnswer),
+            (validate, "validate", ValidateAnswer),
+        ):
             routes.add_api_route(
                 f"{prefix}/fine_tuning/alpha/graders/{path}",
                 endpoint,

@@ -11,10 +11,10 @@ REASON = "no judge is configured; set GRADER_LLM_BASE_URL (and GRADER_LLM_API_KE
 class NoJudge:
     """Implements `Judge` by refusing; any model name passes validation."""
 
-    async def complete(self, question: Question) -> Verdict:  # noqa: ARG002 - the seam's signature
+    async def complete(self, question: Question) -> Verdict:
         raise JudgeOff(REASON)
 
-    async def embed(self, texts: Sequence[str], tenant: str = "") -> Embeddings:  # noqa: ARG002
+    async def embed(self, texts: Sequence[str], tenant: str = "") -> Embeddings:
         raise JudgeOff(REASON)
 
     def check_model(self, model: str) -> None:
