@@ -1,7 +1,7 @@
 """The composition root: settings in, one app out, everything wired in one visible order."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,7 +10,8 @@ from starlette.types import ASGIApp
 from grader_service import __version__
 from grader_service.catalog import open_catalogue
 from grader_service.engines import open_engines
-from grader_service.events import Event
+from grader_service.events import Event, Observe
+from grader_service.graders.context import Engines
 from grader_service.http import auth, endpoint, errors, limits, observed, openai, operations
 from grader_service.http.answers import Answers
 from grader_service.logs import Logs, open_log
@@ -23,8 +24,13 @@ The two `fine_tuning` routes also answer without `/v1`, under `/openai/v1` and u
 of the official SDK works by its `base_url` alone."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+OpenEngines = Callable[[Settings, Observe], AbstractAsyncContextManager[Engines]]
+
+
+def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> FastAPI:
     """A server for these settings; two apps may live in one process.
+
+    `open_engines` is what opens the outside world: the real one, or a test's.
 
     Raises:
         CannotStart: from the lifespan, when something outside is not as the settings say.
