@@ -43,6 +43,8 @@ class Grader(BaseModel):
     invalid_grade: float = Field(default=0.0, allow_inf_nan=False)
 
     nestable: ClassVar[bool] = True
+    waits: ClassVar[bool] = True
+    """Whether `score` can suspend; a multi grades those that never do without a task of their own."""
 
     async def check(self, engines: Engines) -> list[str]:
         """Say what parsing alone cannot know; returns warnings for the author.
