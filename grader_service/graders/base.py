@@ -6,7 +6,7 @@ import string
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -50,6 +50,9 @@ class Grader(BaseModel):
     name: str = Field(default_factory=_generate_name)
     pass_threshold: float | None = Field(default=None, allow_inf_nan=False)
     invalid_grade: float = Field(default=0.0, allow_inf_nan=False)
+
+    waits: ClassVar[bool] = True
+    """Whether `score` can suspend; a multi grades those that never do without a task of their own."""
 
     _spelled: Mapping[str, Any] = PrivateAttr()
 
