@@ -3,7 +3,8 @@
 import logging
 import sys
 import traceback
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -19,11 +20,7 @@ def open_log(settings: Settings, stream: TextIO = sys.stderr) -> FilteringBoundL
         settings.log_format == "auto" and not stream.isatty()
     )
     renderer: Processor = (
-        structlog.processors.JSONRenderer(
-            serializer=lambda value, **_: orjson.dumps(value, default=str).decode()
-        )
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        _json if as_json else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     log: FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
@@ -37,6 +34,10 @@ def open_log(settings: Settings, stream: TextIO = sys.stderr) -> FilteringBoundL
         ),
     )
     return log
+
+
+def _json(_log: object, _method: str, event: Mapping[str, Any]) -> str:
+    return orjson.dumps(event).decode()
 
 
 class Logs:

@@ -1,5 +1,6 @@
 """Runs one app in one process: a listening socket, uvicorn, and the line that says where it listens."""
 
+import gc
 import socket
 
 import uvicorn
@@ -56,6 +57,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()  # what start-up made lives for ever; each full collection would walk it in vain
         for listener in sockets or ():
             if self.started:
                 host, port = listener.getsockname()[:2]

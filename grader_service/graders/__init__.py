@@ -1,13 +1,19 @@
-"""Every grader, as the union that its `type` discriminates."""
+"""The discriminated union of all graders, as the wire spells them."""
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
-from grader_service.graders.python import Python
-from grader_service.graders.string_check import StringCheck
+from grader_service.graders.base import Grader
+from grader_service.graders.multi import Multi
+from grader_service.graders.parts import Part
 
-AnyGrader = Annotated[StringCheck | Python, Field(discriminator="type")]
+__all__ = ["GRADER", "AnyGrader", "Grader", "Multi", "Part"]
+
+AnyGrader = Annotated[Part | Multi, Field(discriminator="type")]
+
+GRADER: TypeAdapter[AnyGrader] = TypeAdapter(AnyGrader)
+"""`GRADER.validate_python(value)` raises pydantic's `ValidationError` with the place of each fault."""
 
 GRADER_TYPES = (
     "string_check",

@@ -6,7 +6,7 @@ import string
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -51,6 +51,9 @@ class Grader(BaseModel):
     pass_threshold: float | None = Field(default=None, allow_inf_nan=False)
     invalid_grade: float = Field(default=0.0, allow_inf_nan=False)
 
+    waits: ClassVar[bool] = True
+    """Whether `score` can suspend; a multi grades those that never do without a task of their own."""
+
     _spelled: Mapping[str, Any] = PrivateAttr()
 
     @model_validator(mode="wrap")
@@ -86,18 +89,12 @@ class Grader(BaseModel):
         started = time.perf_counter()
         defect: Exception | None = None
         try:
-            async with asyncio.timeout(ctx.deadline_seconds) as deadline:
-                score = await self.score(ctx)
+            score = await self._score_in_time(ctx)
         except CannotGrade as error:
             score = Score(self.invalid_grade, causes=(Cause.of(error),), usage=error.spent)
         except Exception as error:  # noqa: BLE001 - the outermost boundary of grading: a defect of ours is named, never scored
-            if deadline.expired():
-                fault: CannotGrade = DeadlineExceeded(
-                    f"the grade was not done after {ctx.deadline_seconds} s, the deadline of a request (GRADER_DEADLINE_SECONDS)"
-                )
-            else:
-                defect = error
-                fault = InternalFault(f"a defect of the grader service: {type(error).__name__}")
+            defect = error
+            fault = InternalFault(f"a defect of the grader service: {type(error).__name__}")
             score = Score(self.invalid_grade, causes=(Cause.of(fault),))
         result = self._result(score, time.perf_counter() - started)
         ctx.engines.observe(
@@ -115,6 +112,21 @@ class Grader(BaseModel):
             )
         )
         return result
+
+    async def _score_in_time(self, ctx: Context) -> Score:
+        if ctx.deadline_seconds is None or not self.waits:
+            return await self.score(ctx)
+        deadline = asyncio.timeout(ctx.deadline_seconds)
+        try:
+            async with deadline:
+                return await self.score(ctx)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise DeadlineExceeded(
+                f"the grade was not done after {ctx.deadline_seconds:g} s, the deadline of a request "
+                "(GRADER_DEADLINE_SECONDS)"
+            ) from None
 
     def _result(self, score: Score, seconds: float) -> Result:
         """Roll the parts' causes and tokens up; a reward stands unless something of one's own or a part failed."""

@@ -1,0 +1,11 @@
+"""The graders that can stand alone and inside a multi: one union, told apart by `type`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from grader_service.graders.python import Python
+from grader_service.graders.string_check import StringCheck
+
+Part = Annotated[StringCheck | Python, Field(discriminator="type")]
+"""A grader of any type but `multi`."""
