@@ -10,6 +10,9 @@ from grader_service.graders.result import Score
 from grader_service.judge.forms import Number
 
 
+DEFAULT_RANGE = (0.0, 1.0)
+
+
 def _check_range(bounds: list[float]) -> list[float]:
     if len(bounds) != 2 or bounds[0] >= bounds[1]:
         raise ValueError("write the lowest and the highest score, as [0, 1]")
@@ -20,12 +23,13 @@ class ScoreModel(ModelGrader):
     """A number outside `range` counts as the nearer end of it; an answer of another form is no grade."""
 
     type: Literal["score_model"]
-    range: Annotated[
-        list[Annotated[float, Field(allow_inf_nan=False)]], AfterValidator(_check_range)
-    ] = [0.0, 1.0]
+    range: (
+        Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], AfterValidator(_check_range)]
+        | None
+    ) = None
 
     async def score(self, ctx: Context) -> Score:
-        low, high = self.range
+        low, high = self.range or DEFAULT_RANGE
         verdict = await self.ask(ctx, Number(low, high))
         clipped = min(max(verdict.result, low), high)
         return Score(clipped, usage={verdict.model: verdict.usage}, sampled_model=verdict.model)

@@ -113,7 +113,6 @@ def _api(upstream: Upstream, key: str, http: httpx2.AsyncClient) -> openai.Async
             azure_endpoint=upstream.base_url,
             api_version=upstream.api_version,
             api_key=key or "none",
-            azure_ad_token="",
             admin_api_key="",
             max_retries=0,
             http_client=http,

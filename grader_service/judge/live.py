@@ -35,8 +35,6 @@ SingleFlight = Literal["identical", "deterministic", "off"]
 SIMPLER_FORM: Final[Mapping[AnswerForm, AnswerForm]] = MappingProxyType(
     {"json_schema": "json_object", "json_object": "text"}
 )
-USUAL_COMPLETION_TOKENS: Final = 512
-"""What a verdict is expected to take of the tokens a minute; corrected once it is known."""
 
 
 class LiveJudge:

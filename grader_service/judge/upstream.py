@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 LONGEST_BACKOFF_SECONDS: Final = 8.0
+USUAL_COMPLETION_TOKENS: Final = 512
+"""What an answer is expected to take of the tokens a minute; corrected once it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class HeldUpstream:
     async def _try(self, call: Call[T], deadline: float) -> Reply[T]:
         if self._breaker.seconds_left() > 0:
             raise self._left_alone()
-        tokens = call.prompt_tokens + call.completion_tokens
+        tokens = call.prompt_tokens + min(call.completion_tokens, USUAL_COMPLETION_TOKENS)
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 await self._gate.enter(tokens)
