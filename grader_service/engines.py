@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from grader_service.endpoints.open import open_endpoints
 from grader_service.events import Observe
 from grader_service.graders.context import Engines
-from grader_service.judge.off import NoJudge
+from grader_service.judge.open import open_judge
 from grader_service.sandbox.off import NoSandbox
 from grader_service.settings import Settings
 
@@ -17,4 +18,11 @@ async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[En
     Raises:
         CannotStart: something that the settings name is not there.
     """
-    yield Engines(similarity=None, sandbox=NoSandbox("off"), judge=NoJudge(), observe=observe)
+    async with open_judge(settings, observe) as judge, open_endpoints(settings) as endpoints:
+        yield Engines(
+            similarity=None,
+            sandbox=NoSandbox("off"),
+            judge=judge,
+            endpoints=endpoints,
+            observe=observe,
+        )

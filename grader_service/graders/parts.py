@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from grader_service.graders.endpoint import Endpoint
 from grader_service.graders.label_model import LabelModel
 from grader_service.graders.python import Python
 from grader_service.graders.score_model import ScoreModel
 from grader_service.graders.string_check import StringCheck
 
-Part = Annotated[StringCheck | Python | ScoreModel | LabelModel, Field(discriminator="type")]
+Part = Annotated[
+    StringCheck | Python | ScoreModel | LabelModel | Endpoint, Field(discriminator="type")
+]
 """A grader of any type but `multi`."""

@@ -96,9 +96,7 @@ class Upstream(_Part):
     breaker_failures: int = Field(10, ge=1)
     breaker_seconds: float = Field(15.0, gt=0)
     answer_form: AnswerForm = "json_schema"
-    token_limit: Literal["max_tokens", "max_completion_tokens"] = (
-        "max_tokens"  # noqa: S105 - a field of the wire
-    )
+    token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a field of the wire
     developer_role: Literal["developer", "system"] = "developer"
 
 
