@@ -1,7 +1,8 @@
 """Opens real judges on fake upstreams, and grades through them."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,10 @@ async def graded(upstream: FakeUpstream, definition: Mapping[str, Any], **fields
     """One grade through a judge of its own."""
     async with judging(upstream) as judge:
         return await grade(judge, definition, **fields)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for something that happens in the upstream's thread."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - another thread's doing
+            await asyncio.sleep(0.005)
