@@ -8,6 +8,9 @@ from typing import Final
 BURST: Final = 0.05
 """The part of a minute's allowance that may go at once; with the rest spread evenly no minute has more than its limit."""
 
+LONGEST_PAUSE_SECONDS: Final = 120.0
+"""A `Retry-After` of a day, be it a mistake, must not end the grading of a day."""
+
 
 class Pace:
     """An even flow of at most so many units a minute; constant time per call, whatever waits (a virtual schedule)."""
@@ -73,9 +76,14 @@ class Gate:
         self._places.release()
 
     def pause(self, seconds: float) -> None:
-        """The upstream wants to be left alone: nobody is let through for so long."""
-        self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+        """The upstream wants to be left alone: nobody is let through for so long, or for `LONGEST_PAUSE_SECONDS`."""
+        until = time.monotonic() + min(seconds, LONGEST_PAUSE_SECONDS)
+        self._paused_until = max(self._paused_until, until)
+
+    def pause_left(self) -> float:
+        """Seconds until anybody is let through again."""
+        return max(0.0, self._paused_until - time.monotonic())
 
     async def _wait_out_pause(self) -> None:
-        while (left := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110 - a pause may grow meanwhile
+        while (left := self.pause_left()) > 0:  # noqa: ASYNC110 - a pause may grow meanwhile
             await asyncio.sleep(left + random.uniform(0, min(1.0, left / 4)))  # noqa: S311 - jitter

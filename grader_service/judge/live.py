@@ -171,15 +171,12 @@ class LiveJudge:
             return None
         try:
             text = await self._cache.get(key)
+            verdict = None if text is None else _reread(question, text)
         except CacheUnavailable:
             self._observe(JudgeAnswerSought("cache", "error"))
             return None
-        self._observe(JudgeAnswerSought("cache", "miss" if text is None else "hit"))
-        if text is None:
-            return None
-        kept = json.loads(text)
-        result = _read(question, kept["form"], kept["text"])
-        return Verdict(result, kept["text"], kept["model"], Usage())
+        self._observe(JudgeAnswerSought("cache", "miss" if verdict is None else "hit"))
+        return verdict
 
     async def _keep(self, key: str, verdict: Verdict[Any], form: AnswerForm) -> None:
         if self._cache is None:
@@ -219,6 +216,16 @@ def _reply(question: Question[T], form: AnswerForm, completion: Completion) -> R
     return Reply(
         Verdict(result, completion.text, completion.model, usage or Usage()), "answered", usage
     )
+
+
+def _reread(question: Question[T], kept: str) -> Verdict[T]:
+    """A verdict as it was kept. Others can write to a shared cache: what is not of ours is as good as no cache."""
+    try:
+        fields = json.loads(kept)
+        text, model = str(fields["text"]), str(fields["model"])
+        return Verdict(_read(question, fields["form"], text), text, model, Usage())
+    except (ValueError, TypeError, KeyError, JudgeAnswerInvalid):
+        raise CacheUnavailable from None
 
 
 def _read(question: Question[T], form: AnswerForm, text: str) -> T:

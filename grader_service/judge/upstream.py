@@ -107,6 +107,10 @@ class HeldUpstream:
     async def _try(self, call: Call[T], deadline: float) -> Reply[T]:
         if self._breaker.seconds_left() > 0:
             raise self._left_alone()
+        if time.monotonic() + self._gate.pause_left() >= deadline:
+            raise JudgeUnavailable(
+                f"the judge's upstream {self.client.name!r} asks to be left alone for {self._gate.pause_left():.0f} s more"
+            )
         tokens = call.prompt_tokens + min(call.completion_tokens, USUAL_COMPLETION_TOKENS)
         try:
             async with asyncio.timeout(deadline - time.monotonic()):

@@ -12,7 +12,16 @@ from grader_service.errors import Usage
 from grader_service.events import BreakerChanged, JudgeAnswered
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
-from tests.judge.asking import Seen, configuration, grade, graded, judging, label_model, score_model
+from tests.judge.asking import (
+    Seen,
+    configuration,
+    grade,
+    graded,
+    judging,
+    label_model,
+    score_model,
+    until,
+)
 
 SOON = {"retry-after-ms": "20"}
 
@@ -183,17 +192,25 @@ async def test_a_try_that_hangs_leaves_time_for_another(tmp_path: Path) -> None:
     assert result.reward == 1
 
 
-async def test_a_full_upstream_is_waited_for_until_the_deadline(tmp_path: Path) -> None:
-    with serving_upstream(fake.hanging()) as upstream:
-        file = configuration(tmp_path, upstream, concurrency=1)
-        async with judging(upstream, judges=file, judge_timeout_seconds=0.3) as judge:
-            first = asyncio.create_task(grade(judge, score_model(), sample="first"))
-            await until(lambda: len(upstream.received) == 1)
+async def test_a_turn_is_waited_for_until_the_deadline(tmp_path: Path) -> None:
+    with serving_upstream(fake.verdict(1)) as upstream:
+        file = configuration(tmp_path, upstream, requests_per_minute=1)
+        async with judging(upstream, judges=file, judge_timeout_seconds=0.5) as judge:
+            first = await grade(judge, score_model(), sample="first")
             second = await grade(judge, score_model(), sample="second")
-            assert (await first).causes[0].kind == "judge_timed_out"
     (cause,) = second.causes
-    assert cause.kind == "judge_timed_out"
+    assert (first.reward, cause.kind) == (1, "judge_timed_out")
     assert "no turn" in cause.details
+
+
+async def test_an_upstream_that_wants_to_be_left_alone_is_not_waited_for_in_vain() -> None:
+    with serving_upstream(fake.throttled(retry_after="3600")) as upstream:
+        async with judging(upstream, judge_timeout_seconds=60) as judge, asyncio.timeout(20):
+            await grade(judge, score_model(), sample="first")
+            second = await grade(judge, score_model(), sample="second")
+    (cause,) = second.causes
+    assert (cause.kind, second.retryable) == ("judge_unavailable", True)
+    assert "asks to be left alone" in cause.details
 
 
 async def test_an_upstream_without_schemas_is_asked_for_json_and_remembered() -> None:
