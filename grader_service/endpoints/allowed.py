@@ -20,6 +20,9 @@ _ENTRY = re.compile(r"(?:(http|https)://)?([^\s/:\[\]@?#]+|\[[0-9a-fA-F:.]+\])(?
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
+"""The end of 127.1, 2130706433, 0x7f.1: notations that resolvers know and people do not read."""
+
 _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 
@@ -95,9 +98,12 @@ def target_of(url: str) -> Target:
         raise ValueError("it must begin with https:// and a host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("it has a user or password in it; send them as a header")
+    host = _bare(parts.hostname)
+    if literal(host) is None and _NUMERIC.search(host):
+        raise ValueError("its host is an address in another notation than four numbers with dots")
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
     default = 443 if scheme == "https" else 80
-    return Target(scheme, _bare(parts.hostname), default if port is None else port)
+    return Target(scheme, host, default if port is None else port)
 
 
 def literal(host: str) -> Address | None:

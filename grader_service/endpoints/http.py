@@ -150,6 +150,8 @@ class HttpEndpoints:
             if isinstance(error.os_error, _NotAllowed):
                 raise _private(target) from None
             raise _Again(f"{who} cannot be found: its name does not resolve") from None
+        except aiohttp.InvalidURL:
+            raise EndpointOff(f"{who} cannot be called: its URL is none") from None
         except aiohttp.ClientConnectorError:
             raise _Again(f"{who} cannot be reached") from None
         except aiohttp.ClientError:

@@ -174,7 +174,9 @@ def _parse(
     try:
         configuration = Configuration.model_validate(data)
     except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
+        faults = error.errors(include_input=False, include_url=False)
+        misspelt = [fault for fault in faults if fault["type"] == "extra_forbidden"]
+        fault = (misspelt or faults)[0]  # a misspelt name explains the one that is missing
         place = ".".join(str(step) for step in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
         where = f"{path}:{_line_of(text, fault['loc'])}:{f' {place}:' if place else ''}"
@@ -198,6 +200,7 @@ def _advice(kind: str) -> str:
     return {
         "extra_forbidden": "; remove it or mend its name",
         "missing": "; add it",
+        "model_type": "; write a map with `upstreams` and `models`",
     }.get(kind, "")
 
 

@@ -33,12 +33,21 @@ async def _open(path: Path, **settings: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("", 1, "valid dictionary"),
+        ("", 1, "write a map with `upstreams` and `models`"),
         ("upstreams: [", 1, "mend the YAML"),
         ("upstreams:\n\t- x", 2, "mend the YAML"),
         ("upstreams: {}\nmodels: {a: {upstream: b}}", 1, "upstreams: "),
         (GOOD.replace("models", "modells"), 3, "modells: "),
-        (GOOD.replace("base_url", "url"), 2, "upstreams.near.base_url: Field required; add it"),
+        (
+            GOOD.replace("base_url: http://127.0.0.1:1/v1", ""),
+            2,
+            "upstreams.near.base_url: Field required; add it",
+        ),
+        (
+            GOOD.replace("base_url", "url"),
+            2,
+            "upstreams.near.url: Extra inputs are not permitted; remove it or mend its name",
+        ),
         (GOOD.replace("http://127.0.0.1:1/v1", "127.0.0.1:1"), 2, "upstreams.near.base_url: "),
         (GOOD.replace("http://", "http://user:secret@"), 2, "upstreams.near.base_url: "),
         (

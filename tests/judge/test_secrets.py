@@ -25,6 +25,10 @@ def _shouting(status: int, **rest: Any) -> fake.Answer:
     return fake.replace(error, headers=SOON | {"x-echo": KEY})
 
 
+def _contents(folder: Path) -> list[str]:
+    return [path.read_text() for path in folder.rglob("*") if path.is_file()]
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -59,7 +63,7 @@ async def test_no_key_in_results_events_or_logs(
     assert result.state != "value"
     assert upstream.received[0].headers["Authorization"] == f"Bearer {KEY}"
     told += [caplog.text, *capfd.readouterr()]
-    told += [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    told += _contents(tmp_path)
     assert [text for text in told if KEY in text] == []
 
 
