@@ -189,7 +189,7 @@ def _read(text: str, variable: Variable, depth: int, read: dict[str, Any]) -> An
 def _missing(
     variable: Variable, depth: int, value: Any, sample: Mapping[str, Any]
 ) -> VariableMissing | SampleNotJson:
-    if variable.is_output_json and depth <= 1 and sample.get("output_json") is None:
+    if variable.is_output_json and sample.get("output_json") is None:
         return _not_json(variable, sample)
     return VariableMissing(template_faults.missing(variable.namespace, variable.path, depth, value))
 
