@@ -162,6 +162,7 @@ def test_any_text_is_either_computed_or_refused_with_its_place(text: str) -> Non
         ("  1\n+\r\n1 ", 2.0),
         ("1\u00a0+ 1", 2.0),
         ("3", 3.0),
+        ("3" + " " * 9_999, 3.0),
     ],
 )
 def test_known_values(text: str, expected: float) -> None:

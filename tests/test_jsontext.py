@@ -55,9 +55,19 @@ def slow_loads(text: str) -> Any:
         raise ValueError(name)
 
     value = json.loads(text, parse_constant=no_constant, parse_float=finite)
-    repr_without_surrogates = json.dumps(value, ensure_ascii=False).encode()
-    assert repr_without_surrogates
+    json.dumps(value, ensure_ascii=False).encode()  # refuses lone surrogates
     return value
+
+
+def assert_agrees_with_slow(text: str) -> None:
+    try:
+        expected = slow_loads(text)
+    except (ValueError, RecursionError):
+        with pytest.raises(JsonError):
+            loads(text)
+    else:
+        assert repr(loads(text)) == repr(expected)
+        assert repr(loads(text.encode())) == repr(expected)
 
 
 @given(VALUES)
@@ -77,14 +87,23 @@ def test_values_come_back_exactly(value: Any) -> None:
 @example("1e308")
 @example("-0")
 def test_takes_and_refuses_what_the_strict_standard_library_does(text: str) -> None:
-    try:
-        expected = slow_loads(text)
-    except (ValueError, RecursionError):
-        with pytest.raises(JsonError):
-            loads(text)
-    else:
-        assert repr(loads(text)) == repr(expected)
-        assert repr(loads(text.encode())) == repr(expected)
+    assert_agrees_with_slow(text)
+
+
+@given(
+    st.integers(0, 10**320),
+    st.none() | st.text("0123456789", min_size=1, max_size=250),
+    st.none() | st.tuples(st.sampled_from(["e", "E+", "e0", "e-"]), st.integers(0, 400)),
+)
+@example(10**249, None, ("e", 99))
+@example(10**299, "5", None)
+def test_numbers_of_every_size_agree_with_the_strict_standard_library(
+    whole: int, fraction: str | None, exponent: tuple[str, int] | None
+) -> None:
+    text = str(whole) + (f".{fraction}" if fraction else "")
+    text += f"{exponent[0]}{exponent[1]}" if exponent else ""
+    assert_agrees_with_slow(text)
+    assert_agrees_with_slow(f'["9e999", {text}]')  # the string alone is reason to look closely
 
 
 @given(

@@ -406,6 +406,13 @@ def test_output_json_of_a_sample_that_is_none(
     assert reason in raised.value.details
 
 
+def test_details_of_a_very_long_path_are_short() -> None:
+    for namespace in ("item.a", "sample.output_json"):
+        with pytest.raises((VariableMissing, SampleNotJson)) as raised:
+            parse("{{" + namespace + ".b" * 100_000 + "}}").render({"a": "no json"}, {})
+        assert len(raised.value.details) < 300
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
