@@ -1,17 +1,14 @@
 """`make demo`: a table of real requests through the official SDK; exit code 0 only if each is as expected."""
 
-import asyncio
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 from rich.console import Console
 from rich.table import Table
@@ -75,7 +72,13 @@ IN_PROCESS = (
         0.0,
         ("other_error",),
     ),
-    Line("missing variable", check("eq", reference="{{item.anwser}}"), "", 0.0, ("invalid_variable_error",)),
+    Line(
+        "missing variable",
+        check("eq", reference="{{item.anwser}}"),
+        "",
+        0.0,
+        ("invalid_variable_error",),
+    ),
     Line(
         "sample is no JSON",
         {**check("eq", input="{{sample.output_json.city}}"), "invalid_grade": -1.0},
@@ -92,7 +95,8 @@ IN_PROCESS = (
 
 def run_lines(client: openai.OpenAI, lines: tuple[Line, ...], table: Table) -> bool:
     """Every line's request, and a row for it; True where all are as expected."""
-    return all([_run(client, line, table) for line in lines])
+    outcomes = [_run(client, line, table) for line in lines]
+    return all(outcomes)
 
 
 def _run(client: openai.OpenAI, line: Line, table: Table) -> bool:
@@ -139,7 +143,9 @@ def main() -> int:
         )
         good = run_lines(client, IN_PROCESS, table)
         console.print(table)
-    console.print("[green]everything as expected[/green]" if good else "[red]not all as expected[/red]")
+    console.print(
+        "[green]everything as expected[/green]" if good else "[red]not all as expected[/red]"
+    )
     return 0 if good else 1
 
 

@@ -26,7 +26,9 @@ class Serving:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
-def start(*arguments: str, log: TextIO | int = subprocess.PIPE, **settings: Any) -> subprocess.Popen[str]:
+def start(
+    *arguments: str, log: TextIO | int = subprocess.PIPE, **settings: Any
+) -> subprocess.Popen[str]:
     """`grader-service ARGUMENTS` with only these `GRADER_…` settings."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GRADER_")}
     environment |= {f"GRADER_{name.upper()}": str(value) for name, value in settings.items()}

@@ -51,7 +51,10 @@ def test_keys_open_other_addresses() -> None:
 
 def test_sigterm_finishes_what_is_in_flight_and_refuses_new() -> None:
     """A long comparison is under way; the server ends only after it has answered."""
-    long = {"grader": {**TEXT_SIMILARITY, "reference": "{{item.text}}"}, "model_sample": "ab " * 60_000}
+    long = {
+        "grader": {**TEXT_SIMILARITY, "reference": "{{item.text}}"},
+        "model_sample": "ab " * 60_000,
+    }
     long["item"] = {"text": "ba " * 60_000}
     with serving(sandbox="off") as running:
         answers: list[httpx.Response] = []
@@ -74,7 +77,9 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_new() -> None:
 def test_one_line_for_each_grade_and_nothing_of_the_sample() -> None:
     planted = "planted-sample-text"
     with serving(sandbox="off") as running:
-        httpx.post(running.address + RUN, json=body(STRING_CHECK, planted, item={"answer": planted}))
+        httpx.post(
+            running.address + RUN, json=body(STRING_CHECK, planted, item={"answer": planted})
+        )
         httpx.post(running.address + RUN, json=body(STRING_CHECK, planted, item={}))
         httpx.post(running.address + RUN, json={"grader": {"type": planted}})
         events = running.events()

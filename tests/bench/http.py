@@ -65,7 +65,10 @@ def _program(*arguments: str) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, *arguments, str(port)])
     try:
         while True:
-            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            with (
+                contextlib.suppress(ConnectionRefusedError),
+                socket.create_connection(("127.0.0.1", port)),
+            ):
                 break
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"

@@ -52,14 +52,18 @@ OPERATIONS = [
 ]
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "does not fit"])
+@pytest.mark.parametrize(
+    "mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "does not fit"]
+)
 @pytest.mark.parametrize("label", [label for label in OPERATIONS if label.startswith("POST")])
 def test_no_undocumented_answer(
     documented: schemathesis.BaseSchema, label: str, mode: GenerationMode
 ) -> None:
     method, path = label.split()
 
-    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(case=documented[path][method].as_strategy(generation_mode=mode))
     def answers_as_documented(case: Case) -> None:
         case.call_and_validate(checks=CHECKS)
