@@ -10,6 +10,20 @@ from grader_service.errors import CannotStart
 
 MEBIBYTE = 1024 * 1024
 
+FuzzyFunction = Literal[
+    "ratio",
+    "partial_ratio",
+    "token_sort_ratio",
+    "token_set_ratio",
+    "token_ratio",
+    "partial_token_sort_ratio",
+    "partial_token_set_ratio",
+    "partial_token_ratio",
+    "WRatio",
+    "QRatio",
+]
+"""The functions of `rapidfuzz.fuzz` that compare two texts."""
+
 
 class Settings(BaseSettings):
     """Each field is the environment variable `GRADER_` + its name in capitals; descriptions are the README's table."""
@@ -22,6 +36,18 @@ class Settings(BaseSettings):
 
     # --- similarity
     nltk_data: Path = Field(Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches.")
+    fuzzy_function: FuzzyFunction = Field(
+        "WRatio", description="Function of `rapidfuzz.fuzz` behind the metric fuzzy_match."
+    )
+    similarity_timeout_seconds: float = Field(
+        20, gt=0, description="How long one comparison of long texts may take, its wait for a worker included."
+    )
+    similarity_max_characters: int = Field(
+        4 * MEBIBYTE, ge=0, description="Length of the longest text that text_similarity takes."
+    )
+
+    # --- workers
+    workers: int = Field(2, ge=1, description="Processes for long texts and other heavy work; started when first needed.")
 
     # --- sandbox
     sandbox: Literal["auto", "docker", "bubblewrap", "off"] = Field(
