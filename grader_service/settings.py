@@ -40,14 +40,21 @@ class Settings(BaseSettings):
         "WRatio", description="Function of `rapidfuzz.fuzz` behind the metric fuzzy_match."
     )
     similarity_timeout_seconds: float = Field(
-        20, gt=0, description="How long one comparison of long texts may take, its wait for a worker included."
+        20,
+        gt=0,
+        description="Seconds that comparing two long texts may take; a wait for a worker, as long at most, comes on top.",
     )
     similarity_max_characters: int = Field(
         4 * MEBIBYTE, ge=0, description="Length of the longest text that text_similarity takes."
     )
 
     # --- workers
-    workers: int = Field(2, ge=1, description="Processes for long texts and other heavy work; started when first needed.")
+    workers: int = Field(
+        2, ge=1, description="Processes for long texts and other heavy work, started when first needed."
+    )
+    worker_memory_mebibytes: int = Field(
+        1024, ge=64, description="Memory that the work of one such process may take (on Linux)."
+    )
 
     # --- sandbox
     sandbox: Literal["auto", "docker", "bubblewrap", "off"] = Field(

@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -26,17 +27,15 @@ MAX_WAITING = 256
 START_SECONDS = 30
 """How long a worker may take from its start to the first line of its first work."""
 
-MEMORY_BYTES = 3 * 1024**3
-"""Address space of a worker, on Linux; work that needs more raises MemoryError."""
-
 _GRACE_SECONDS = 1
 
 
 class Workers:
     """At most `count` processes, started when the first work comes. Made by `open_workers`."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, memory_bytes: int) -> None:
         self._count = count
+        self._memory_bytes = memory_bytes
         self._free = asyncio.Semaphore(count)
         self._waiting = 0
         self._starting = asyncio.Lock()
@@ -44,7 +43,9 @@ class Workers:
         self._running: set[ProcessFuture[Any]] = set()
         self._closed = False
 
-    async def call(self, function: Callable[..., Answer], *args: Any, timeout_seconds: float) -> Answer:
+    async def call(
+        self, function: Callable[..., Answer], *args: Any, timeout_seconds: float
+    ) -> Answer:
         """Run `function(*args)` in a worker; function, arguments and answer must be picklable.
 
         The wait for a free worker may take `timeout_seconds`, and then the work may. It is killed
@@ -68,7 +69,9 @@ class Workers:
     async def _take_turn(self, seconds: float) -> None:
         """Wait for a free worker, so that pebble never queues: there, killing a waiting work costs a worker."""
         if self._waiting >= MAX_WAITING:
-            raise WorkersUnavailable(f"{self._waiting} works are waiting for a worker process already")
+            raise WorkersUnavailable(
+                f"{self._waiting} works are waiting for a worker process already"
+            )
         self._waiting += 1
         try:
             async with asyncio.timeout(seconds):
@@ -85,9 +88,12 @@ class Workers:
     ) -> ProcessFuture[Answer]:
         try:
             pool = await self._running_pool()
-            return pool.schedule(_limited, args=(seconds + _GRACE_SECONDS, function, *args), timeout=seconds)
+            return pool.schedule(
+                _limited, args=(seconds + _GRACE_SECONDS, function, *args), timeout=seconds
+            )
         except (RuntimeError, BrokenProcessPool) as error:
-            raise WorkersUnavailable(f"no worker process could be started ({error})") from error
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise WorkersUnavailable(f"no worker process could be started ({reason})") from error
 
     async def _running_pool(self) -> ProcessPool:
         """The pool, anew where its processes have died; the start takes 20 ms and so happens in a thread."""
@@ -98,7 +104,12 @@ class Workers:
                 await self._stop_pool()
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPool(self._count, initializer=_prepare_process, context=context)
+                self._pool = ProcessPool(
+                    self._count,
+                    initializer=_prepare_process,
+                    initargs=(self._memory_bytes,),
+                    context=context,
+                )
                 await asyncio.to_thread(self._pool.schedule, int)
             return self._pool
 
@@ -109,12 +120,18 @@ class Workers:
                 return answer
         except TimeoutError as error:
             if limit.expired():
-                raise WorkersUnavailable(f"no worker process was ready within {START_SECONDS} s") from error
+                raise WorkersUnavailable(
+                    f"no worker process was ready within {START_SECONDS} s"
+                ) from error
             raise
         except ProcessExpired as error:
-            raise WorkersUnavailable(f"the worker process died (exit code {error.exitcode})") from error
+            raise WorkersUnavailable(
+                f"the worker process died (exit code {error.exitcode})"
+            ) from error
         except BrokenProcessPool as error:
-            raise WorkersUnavailable(f"the worker processes died ({error})") from error
+            raise WorkersUnavailable(
+                "the worker processes died before the work began, or while they idled"
+            ) from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._closed and task is not None and not task.cancelling():
@@ -126,7 +143,7 @@ class Workers:
         if self._pool is None:
             return
         pool, self._pool = self._pool, None
-        pool.stop()
+        pool.stop()  # type: ignore[no-untyped-call]
         joined = asyncio.ensure_future(asyncio.to_thread(pool.join))
         try:
             await asyncio.shield(joined)
@@ -138,31 +155,40 @@ class Workers:
         """Kill what runs; its callers get WorkersUnavailable. Calling it again does nothing."""
         self._closed = True
         for future in tuple(self._running):
-            future.cancel()
+            future.cancel()  # type: ignore[no-untyped-call]
         async with self._starting:
             await self._stop_pool()
 
 
 @asynccontextmanager
-async def open_workers(count: int) -> AsyncIterator[Workers]:
+async def open_workers(count: int, memory_bytes: int) -> AsyncIterator[Workers]:
     """Workers for as long as the context lasts; afterwards none of their processes and threads is left.
 
-    Killing the whole server with SIGKILL ends idle workers at once, and busy ones at their deadline.
+    `memory_bytes` is what one may take, on Linux, for its work beyond what it has when it starts;
+    work that needs more raises MemoryError. Killing the whole server with SIGKILL ends idle
+    workers at once, and busy ones at their deadline.
     """
-    workers = Workers(count)
+    workers = Workers(count, memory_bytes)
     try:
         yield workers
     finally:
         await workers.close()
 
 
-def _prepare_process() -> None:
-    """In the worker: let SIGTERM kill even while C code runs, and limit its memory."""
+def _prepare_process(memory_bytes: int) -> None:
+    """In the worker: let SIGTERM kill even while C code runs, give way to the server, and limit the memory."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if os.name != "nt":
+        os.nice(10)
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # numpy's threads would count as memory, many on large machines
     if sys.platform == "linux":
         import resource  # noqa: PLC0415 - not on Windows
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _limited(seconds: float, function: Callable[..., Answer], *args: Any) -> Answer:

@@ -26,9 +26,16 @@ FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "punkt_tab": tuple(
             f"tokenizers/punkt_tab/english/{name}"
-            for name in ("abbrev_types.txt", "collocations.tab", "ortho_context.tab", "sent_starters.txt")
+            for name in (
+                "abbrev_types.txt",
+                "collocations.tab",
+                "ortho_context.tab",
+                "sent_starters.txt",
+            )
         ),
-        "perluniprops": tuple(f"misc/perluniprops/{name}.txt" for name in ("Number", "Punctuation", "Symbol")),
+        "perluniprops": tuple(
+            f"misc/perluniprops/{name}.txt" for name in ("Number", "Punctuation", "Symbol")
+        ),
         "wordnet": tuple(
             f"corpora/wordnet/{name}"
             for name in (
@@ -42,7 +49,9 @@ FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """NLTK's name of each package to the files of it that must be there, relative to the folder."""
 
 
-def fetch(folder: Path, origins: Sequence[sources.Source] = (sources.NLTK, sources.PACKAGES)) -> None:
+def fetch(
+    folder: Path, origins: Sequence[sources.Source] = (sources.NLTK, sources.PACKAGES)
+) -> None:
     """Make the folder whole; quick where it is. Sound data that it already has are kept.
 
     Raises:
@@ -150,7 +159,10 @@ def _try_out(folder: Path) -> None:
     tokenize = tokens.load(folder)
     synonyms = wordnet.WordNet(folder / WORDNET_INDEX).synsets("aardwolves")
     answers = (
-        (tokenize("Dr. Who paid $3.50. It won't do!"), ["Dr.", "Who", "paid", "$", "3.50", ".", "It", "wo", "n't", "do", "!"]),
+        (
+            tokenize("Dr. Who paid $3.50. It won't do!"),
+            ["Dr.", "Who", "paid", "$", "3.50", ".", "It", "wo", "n't", "do", "!"],
+        ),
         (tokenize("«Ça» coûte 3,50€"), ["«", "Ç", "a", "»", "co", "û", "te", "3,50", "€"]),
         ([lemma.name() for synset in synonyms for lemma in synset.lemmas()], ["aardwolf"]),
     )

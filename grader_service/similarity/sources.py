@@ -73,17 +73,18 @@ _WHEELS: Mapping[str, _Wheel] = MappingProxyType(
 
 _DEBIAN_PACKAGES = ("wordnet-base", "wordnet-sense-index")
 
-_LEXICOGRAPHER_FILES = (
-    "adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition "
-    "noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive noun.object noun.person "
-    "noun.phenomenon noun.plant noun.possession noun.process noun.quantity noun.relation noun.shape noun.state "
-    "noun.substance noun.time verb.body verb.change verb.cognition verb.communication verb.competition "
-    "verb.consumption verb.contact verb.creation verb.emotion verb.motion verb.perception verb.possession verb.social "
-    "verb.stative verb.weather adj.ppl"
-).split()
+_LEXICOGRAPHER_FILES = """
+adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body
+noun.cognition noun.communication noun.event noun.feeling noun.food noun.group noun.location
+noun.motive noun.object noun.person noun.phenomenon noun.plant noun.possession noun.process
+noun.quantity noun.relation noun.shape noun.state noun.substance noun.time verb.body verb.change
+verb.cognition verb.communication verb.competition verb.consumption verb.contact verb.creation
+verb.emotion verb.motion verb.perception verb.possession verb.social verb.stative verb.weather
+adj.ppl
+"""
 """The list `lexnames` of WordNet 3.0, as lexnames(5WN) prints it; Debian leaves the file out."""
 
-_CATEGORIES = {"noun": 1, "verb": 2, "adj": 3, "adv": 4}
+_CATEGORIES: Mapping[str, int] = MappingProxyType({"noun": 1, "verb": 2, "adj": 3, "adv": 4})
 
 
 def _from_packages(wanted: Wanted, folder: Path) -> None:
@@ -135,14 +136,16 @@ def _download_debian(folder: Path) -> None:
     except Unavailable:
         if shutil.which("apt-get") is None or os.geteuid() != 0:
             raise
-        _run(["apt-get", "update", "--quiet"], folder, _DOWNLOAD_SECONDS)  # a fresh image has no lists
+        _run(
+            ["apt-get", "update", "--quiet"], folder, _DOWNLOAD_SECONDS
+        )  # a fresh image has no lists
         _run(command, folder, _DOWNLOAD_SECONDS)
 
 
 def _lexnames() -> str:
     return "".join(
         f"{number:02}\t{name}\t{_CATEGORIES[name.partition('.')[0]]}\n"
-        for number, name in enumerate(_LEXICOGRAPHER_FILES)
+        for number, name in enumerate(_LEXICOGRAPHER_FILES.split())
     )
 
 
@@ -155,7 +158,13 @@ def _run(command: Sequence[str], folder: Path, seconds: float) -> None:
     called = " ".join([Path(command[0]).name, *command[1:3]])
     try:
         subprocess.run(  # noqa: S603 - our own commands, no shell
-            command, cwd=folder, timeout=seconds, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            command,
+            cwd=folder,
+            timeout=seconds,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
     except FileNotFoundError as error:
         raise Unavailable(f"{command[0]} is not installed") from error
@@ -163,7 +172,9 @@ def _run(command: Sequence[str], folder: Path, seconds: float) -> None:
         raise Unavailable(f"`{called}` did not end within {seconds} s") from error
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout or "").strip().splitlines()
-        raise Unavailable(f"`{called}` failed: {said[-1] if said else f'exit code {error.returncode}'}") from error
+        raise Unavailable(
+            f"`{called}` failed: {said[-1] if said else f'exit code {error.returncode}'}"
+        ) from error
 
 
 NLTK = Source("NLTK's own downloader", _from_nltk)

@@ -95,6 +95,10 @@ class WordNet:
         if self._map[: len(_MARK)] != _MARK:
             raise ValueError(f"{str(file)!r} is no WordNet index of this version")
 
+    def close(self) -> None:
+        """Let go of the file; no question may follow."""
+        self._map.close()
+
     def synsets(self, word: str) -> list[Synonyms]:
         """The synonyms without `_` of all base forms of a word; empty for a word that WordNet lacks."""
         word = word.lower()
