@@ -7,7 +7,9 @@ from grader_service.events import Observe
 from grader_service.graders.context import Engines
 from grader_service.judge.off import NoJudge
 from grader_service.sandbox.off import NoSandbox
-from grader_service.settings import Settings
+from grader_service.settings import MEBIBYTE, Settings
+from grader_service.similarity.engine import open_similarity
+from grader_service.workers import open_workers
 
 
 @asynccontextmanager
@@ -17,4 +19,13 @@ async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[En
     Raises:
         CannotStart: something that the settings name is not there.
     """
-    yield Engines(similarity=None, sandbox=NoSandbox("off"), judge=NoJudge(), observe=observe)
+    async with (
+        open_workers(settings.workers, settings.worker_memory_mebibytes * MEBIBYTE) as workers,
+        open_similarity(settings, workers) as similarity,
+    ):
+        yield Engines(
+            similarity=similarity,
+            sandbox=NoSandbox("no sandbox"),
+            judge=NoJudge(),
+            observe=observe,
+        )

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from grader_service.graders.python import Python
 from grader_service.graders.string_check import StringCheck
+from grader_service.graders.text_similarity import TextSimilarity
 
-Part = Annotated[StringCheck | Python, Field(discriminator="type")]
+Part = Annotated[StringCheck | TextSimilarity | Python, Field(discriminator="type")]
 """A grader of any type but `multi`."""
