@@ -161,8 +161,8 @@ def _read(path: Path, content: bytes) -> Any:
         try:
             return jsontext.loads(content)
         except jsontext.JsonError as error:
-            line = re.search(r"line (\d+)", str(error))
-            raise FileFault(f"{path.name}:{line[1] if line else 1}: {error}") from None
+            place = re.search(r"line (\d+)", str(error))
+            raise FileFault(f"{path.name}:{place[1] if place else 1}: {error}") from None
     try:
         return jsontext.loads(json.dumps(yaml.safe_load(content), allow_nan=False))
     except (TypeError, ValueError) as error:  # a date, a binary, a NaN, text that is no Unicode

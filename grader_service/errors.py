@@ -9,7 +9,8 @@ GraderServiceError
     │   ├── SampleNotJson, VariableMissing
     │   ├── FormulaUndefined, TextTooLarge, TextTooSlow
     │   ├── SourceInvalid, SourceRaised, BadReturnValue, TimeLimitExceeded, MemoryLimitExceeded, ProcessKilled
-    │   └── JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered
+    │   ├── JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered
+    │   └── EndpointBodyTooLarge
     └── Failed                  ours, the sandbox's, the judge's or the remote scorer's fault
         ├── SandboxOff, SandboxUnavailable, SandboxOverloaded
         ├── JudgeOff, JudgeUnavailable, JudgeRejected, JudgeTimedOut, BudgetExhausted
@@ -224,6 +225,13 @@ class JudgeContentFiltered(Invalid):
 
     flag = "model_grader_refusal_error"
     kind = "judge_content_filtered"
+
+
+class EndpointBodyTooLarge(Invalid):
+    """Sample and item together are more than a remote scorer is sent."""
+
+    flag = "endpoint_grader_internal_error"
+    kind = "endpoint_body_too_large"
 
 
 class _PythonServer(Failed):

@@ -1,6 +1,7 @@
 """Every setting of the service, read once from the environment (prefix `GRADER_`) and frozen."""
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,6 +40,13 @@ def _named_keys(value: Any) -> Any:
             raise ValueError("write `key`, or `name:key,other-name:key`, each name once")
         keys[name] = key
     return keys
+
+
+def _words(value: Any) -> Any:
+    """`a, b` as two words."""
+    if not isinstance(value, str):
+        return value
+    return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
 class Settings(BaseSettings):
@@ -129,6 +137,65 @@ class Settings(BaseSettings):
         None, description="OpenAI-compatible API for score_model and label_model graders."
     )
     llm_api_key: SecretStr | None = Field(None, description="Key for `GRADER_LLM_BASE_URL`.")
+    llm_model: str | None = Field(
+        None,
+        description="Model that is asked in place of every known judge model; empty asks for the one that the grader names.",
+    )
+    llm_embedding_model: str = Field(
+        "text-embedding-3-large", description="Embedding model of the `cosine` metric."
+    )
+    llm_concurrency: int = Field(
+        32, ge=1, description="Questions that are at `GRADER_LLM_BASE_URL` at once; others wait."
+    )
+    llm_price: str | None = Field(
+        None,
+        pattern=r"^[0-9.]+,[0-9.]+,[0-9.]+$",
+        description="Price of a million input, cached and output tokens, as `2.5,1.25,10`; a budget needs it.",
+    )
+    judges: Path | None = Field(
+        None,
+        description="YAML file with several upstreams and the models that each answers for; in place of `GRADER_LLM_…`.",
+    )
+    judge_timeout_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="Longest time for one question to a judge, waiting and retries included.",
+    )
+    judge_single_flight: Literal["identical", "deterministic", "off"] = Field(
+        "identical",
+        description="Which identical questions share one call while it is under way: all, those with a seed or temperature 0, none.",
+    )
+    judge_cache: str = Field(
+        "off",
+        pattern=r"^(off|memory|rediss?://.+)$",
+        repr=False,
+        description="Where verdicts are kept: `off`, `memory`, or `redis://HOST:PORT/DB` (needs the extra `redis`).",
+    )
+    judge_cache_seconds: int = Field(86400, ge=1, description="How long a verdict is kept.")
+    judge_cache_entries: int = Field(
+        10_000, ge=1, description="Most verdicts that `GRADER_JUDGE_CACHE=memory` keeps."
+    )
+    budget_per_day: float | None = Field(
+        None,
+        gt=0,
+        description="Most that judges may cost in one day (UTC), in the currency of the prices.",
+    )
+    budget_total: float | None = Field(
+        None, gt=0, description="Most that judges may cost in all, restarts included."
+    )
+    state_dir: Path = Field(
+        Path(".grader_state"),
+        description="Folder for what must survive a restart: what the judges have cost.",
+    )
+
+    # --- endpoint graders
+    endpoint_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (),
+        description="Hosts that endpoint graders may call, as `scorer.example.com,*.example.org`; `HOST:PORT` allows a private address too, `http://HOST:PORT` plain HTTP; empty turns them off.",
+    )
+    endpoint_timeout_seconds: float = Field(
+        120.0, gt=0, description="Longest time for one call of a scorer, tries included."
+    )
 
     @model_validator(mode="after")
     def _open_only_with_keys(self) -> "Settings":
@@ -138,6 +205,12 @@ class Settings(BaseSettings):
                 "(for example GRADER_API_KEYS=trainer:SECRET); without keys only 127.0.0.1 is served"
             )
         return self
+
+
+def secret(name: str) -> SecretStr | None:
+    """The environment variable that a configuration file names for a key; None where it is not set or empty."""
+    value = os.environ.get(name)
+    return SecretStr(value) if value else None
 
 
 def is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grader_service import template
+from grader_service.endpoints.base import Endpoints
 from grader_service.events import Observe
 from grader_service.judge.base import Judge
 from grader_service.sandbox.base import Sandbox
@@ -18,6 +19,7 @@ class Engines:
     similarity: Similarity
     sandbox: Sandbox
     judge: Judge
+    endpoints: Endpoints
     observe: Observe
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from grader_service.endpoints.off import NoEndpoints
 from grader_service.events import Graded
 from grader_service.graders.context import Context, Engines
 from grader_service.judge.off import NoJudge
@@ -42,6 +43,7 @@ def make_engines(**overrides: Any) -> Engines:
         "similarity": ScriptedSimilarity(),
         "sandbox": NoSandbox(NO_SANDBOX),
         "judge": NoJudge(),
+        "endpoints": NoEndpoints(),
         "observe": Observed(),
     }
     return Engines(**{**engines, **overrides})
