@@ -13,12 +13,12 @@ from typing import Any
 import anyio
 import watchfiles
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from grader_service import jsontext
 from grader_service.errors import CannotStart, InvalidGrader
 from grader_service.events import CatalogueLoaded
-from grader_service.graders import AnyGrader
+from grader_service.graders import GRADER
 from grader_service.graders.base import Grader
 from grader_service.graders.context import Engines
 from grader_service.graders.faults import faults_of
@@ -26,7 +26,6 @@ from grader_service.graders.faults import faults_of
 SUFFIXES = (".json", ".yaml", ".yml")
 POLL_MILLISECONDS = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_ADAPTER: TypeAdapter[AnyGrader] = TypeAdapter(AnyGrader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def parse(path: Path, content: bytes) -> Grader:
     if isinstance(data, dict) and "name" not in data:
         data["name"] = path.stem
     try:
-        return _ADAPTER.validate_python(data)
+        return GRADER.validate_python(data)
     except ValidationError as error:
         raise FileFault(
             "\n".join(
@@ -162,7 +161,8 @@ def _read(path: Path, content: bytes) -> Any:
         try:
             return jsontext.loads(content)
         except jsontext.JsonError as error:
-            raise FileFault(f"{path.name}:{error.line}: {error}") from None
+            place = re.search(r"line (\d+)", str(error))
+            raise FileFault(f"{path.name}:{place[1] if place else 1}: {error}") from None
     try:
         return jsontext.loads(json.dumps(yaml.safe_load(content), allow_nan=False))
     except (TypeError, ValueError) as error:  # a date, a binary, a NaN, text that is no Unicode

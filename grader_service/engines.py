@@ -8,7 +8,9 @@ from grader_service.events import Observe
 from grader_service.graders.context import Engines
 from grader_service.judge.open import open_judge
 from grader_service.sandbox.off import NoSandbox
-from grader_service.settings import Settings
+from grader_service.settings import MEBIBYTE, Settings
+from grader_service.similarity.engine import open_similarity
+from grader_service.workers import open_workers
 
 
 @asynccontextmanager
@@ -18,10 +20,15 @@ async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[En
     Raises:
         CannotStart: something that the settings name is not there.
     """
-    async with open_judge(settings, observe) as judge, open_endpoints(settings) as endpoints:
+    async with (
+        open_workers(settings.workers, settings.worker_memory_mebibytes * MEBIBYTE) as workers,
+        open_similarity(settings, workers) as similarity,
+        open_judge(settings, observe) as judge,
+        open_endpoints(settings) as endpoints,
+    ):
         yield Engines(
-            similarity=None,
-            sandbox=NoSandbox("off"),
+            similarity=similarity,
+            sandbox=NoSandbox("no sandbox"),
             judge=judge,
             endpoints=endpoints,
             observe=observe,

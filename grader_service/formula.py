@@ -25,7 +25,7 @@ __all__ = ["FUNCTION_NAMES", "Formula", "FormulaError", "parse"]
 
 FUNCTION_NAMES: Final = frozenset(ARITIES)
 
-_HYPHENATED = re.compile(r"[A-Za-z_]\w*(?:-[A-Za-z_]\w*)+")
+_HYPHENATED = re.compile(r"(?<!\w)[A-Za-z_]\w*+(?:-[A-Za-z_]\w*+)+")
 
 
 class Formula:
@@ -82,8 +82,8 @@ def _unknown(name: str, place: int, text: str, names: Collection[str]) -> str:
         if found.start() <= place < found.end() and joined in names:
             return f"{found[0]!r} is a difference; the part is written {joined}"
     near = get_close_matches(name[:60], names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    known = ", ".join(sorted(names)[:20]) + (", …" if len(names) > 20 else "")
+    hint = f"did you mean {near[0][:60]!r}? " if near else ""
+    known = ", ".join(key[:60] for key in sorted(names)[:20]) + (", …" if len(names) > 20 else "")
     return f"no part is called {name[:60]!r}; {hint}The parts are {known}"
 
 

@@ -17,32 +17,20 @@ from pydantic_core import from_json, to_json
 MAX_DEPTH = 128
 """Levels of arrays and objects inside each other; jiter itself ends at 200."""
 
-_NUMBER_FORMS = (
-    bytes(
-        ord("0")
-        if chr(code).isdigit()
-        else ord("e")
-        if code in b"eE"
-        else code
-        if code in b"+"
-        else 32
-        for code in range(128)
-    )
-    + bytes([32]) * 128
-)
-"""Bytes to what matters of a number: `0` for a digit, `e`, `+`, and blanks."""
-
-_LONG_RUN = b"0" * 300
+_DIGITS_AND_E = bytes.maketrans(b"123456789E", b"000000000e")
+_LONG_RUN = b"0" * 200
+"""With an exponent below 100 a number needs more digits than these to be too large."""
 
 _LARGE_NUMBER = re.compile(
-    rb'(?:"(?:[^"\\]++|\\.)*+"|[^"0-9]++|(?![0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{3}|[0-9]{300})[0-9.eE+-]++)*+'
+    rb'(?:"(?:[^"\\]++|\\.)*+"|[^"0-9]++|(?![0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{3}|[0-9]{200})[0-9.eE+-]++)*+'
     rb"([0-9][0-9.eE+-]*+)",
     re.DOTALL,
 )
 """Up to and with the next number that may be too large; strings are skipped."""
 
-_NESTING = bytes(1 if code in b"[{" else 255 if code in b"]}" else 0 for code in range(256))
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
+"""Brackets as signed bytes, +1 and -1, and all that is none."""
 
 
 class JsonError(ValueError):
@@ -91,14 +79,14 @@ def _check_depth(data: bytes, limit: int) -> None:
         return
     unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     outside_strings = b"".join(unescaped.split(b'"')[::2])
-    steps = outside_strings.translate(_NESTING, _NO_BRACKETS)
+    steps = outside_strings.translate(_STEPS, _NO_BRACKETS)
     if max(accumulate(memoryview(steps).cast("b")), default=0) > limit:
         raise JsonError(f"nested deeper than {limit} levels")
 
 
 def _check_numbers(data: bytes) -> None:
     """Refuse a float literal that only infinity is near; `data` is valid JSON."""
-    forms = data.translate(_NUMBER_FORMS)
+    forms = data.translate(_DIGITS_AND_E)
     if b"0e000" not in forms and b"0e+000" not in forms and _LONG_RUN not in forms:
         return  # every number beyond 1.8e308 has one of these in it, and few harmless texts have
     position = 0

@@ -13,6 +13,20 @@ from grader_service.errors import CannotStart
 
 MEBIBYTE = 1024 * 1024
 
+FuzzyFunction = Literal[
+    "ratio",
+    "partial_ratio",
+    "token_sort_ratio",
+    "token_set_ratio",
+    "token_ratio",
+    "partial_token_sort_ratio",
+    "partial_token_set_ratio",
+    "partial_token_ratio",
+    "WRatio",
+    "QRatio",
+]
+"""The functions of `rapidfuzz.fuzz` that compare two texts."""
+
 
 def _named_keys(value: Any) -> Any:
     """`alice:key1,bob:key2` or bare keys, which get the names key1, key2, …"""
@@ -89,6 +103,27 @@ class Settings(BaseSettings):
     # --- similarity
     nltk_data: Path = Field(
         Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches."
+    )
+    fuzzy_function: FuzzyFunction = Field(
+        "WRatio", description="Function of `rapidfuzz.fuzz` behind the metric fuzzy_match."
+    )
+    similarity_timeout_seconds: float = Field(
+        20,
+        gt=0,
+        description="Seconds that comparing two long texts may take; a wait for a worker, as long at most, comes on top.",
+    )
+    similarity_max_characters: int = Field(
+        4 * MEBIBYTE, ge=0, description="Length of the longest text that text_similarity takes."
+    )
+
+    # --- workers
+    workers: int = Field(
+        2,
+        ge=1,
+        description="Processes for long texts and other heavy work, started when first needed.",
+    )
+    worker_memory_mebibytes: int = Field(
+        1024, ge=64, description="Memory that the work of one such process may take (on Linux)."
     )
 
     # --- sandbox

@@ -21,7 +21,7 @@ from typing import Any
 
 from grader_service import jsontext, template_faults
 from grader_service.errors import SampleNotJson, TextTooLarge, VariableMissing
-from grader_service.template_faults import TemplateError
+from grader_service.template_faults import NAME, TemplateError
 
 __all__ = ["MAX_RENDERED_CHARACTERS", "Template", "TemplateError", "Variable", "parse"]
 
@@ -31,12 +31,11 @@ MAX_RENDERED_CHARACTERS = 8 * 1024 * 1024
 _SHORT, _LONG = 512, 16 * 1024
 
 _BRACES = re.compile(r"\{+|\}+")
-_NAME = r"""[^\s.\[\]{}()"'`|,;=<>!&~^\\/*+%?]++"""
 _QUOTED = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
 _VARIABLE = re.compile(
-    rf"\s*+((item|sample)((?:\.{_NAME}|\[\s*+(?:-?[0-9]{{1,9}}|{_QUOTED})\s*+\])*+))\s*+\}}\}}"
+    rf"\s*+((item|sample)((?:\.{NAME}|\[\s*+(?:-?[0-9]{{1,9}}|{_QUOTED})\s*+\])*+))\s*+\}}\}}"
 )
-_STEP = re.compile(rf"\.({_NAME})|\[\s*(?:(-?[0-9]+)|({_QUOTED}))\s*\]")
+_STEP = re.compile(rf"\.({NAME})|\[\s*(?:(-?[0-9]+)|({_QUOTED}))\s*\]")
 _ESCAPE = re.compile(r"""\\(["'\\])""")
 
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
@@ -189,7 +188,7 @@ def _read(text: str, variable: Variable, depth: int, read: dict[str, Any]) -> An
 def _missing(
     variable: Variable, depth: int, value: Any, sample: Mapping[str, Any]
 ) -> VariableMissing | SampleNotJson:
-    if variable.is_output_json and depth <= 1 and sample.get("output_json") is None:
+    if variable.is_output_json and sample.get("output_json") is None:
         return _not_json(variable, sample)
     return VariableMissing(template_faults.missing(variable.namespace, variable.path, depth, value))
 
@@ -204,5 +203,4 @@ def _not_json(variable: Variable, sample: Mapping[str, Any]) -> SampleNotJson:
                 reason = "the model's answer is JSON, but no object or array"
         except jsontext.JsonError as error:
             reason = f"the model's answer is no JSON: {error}"
-    spelled = template_faults.spell(variable.namespace, variable.path)
-    return SampleNotJson(f"{{{{ {spelled} }}}}: {reason}")
+    return SampleNotJson(f"{template_faults.quote(variable.namespace, variable.path)}: {reason}")

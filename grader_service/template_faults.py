@@ -33,10 +33,13 @@ _ANSWER_WORDS: Final = (
 )
 """What authors call the model's answer instead of `sample.output_text`."""
 
+NAME: Final = r"""[^\s.\[\]{}()"'`|,;=<>!&~^\\/*+%?]++"""
+"""A regular expression: what can follow a dot without brackets and quotes."""
+
 _PLAIN_NAME = re.compile(r"[^\W\d][\w-]*")
 _PATH = re.compile(r"([^\W\d][\w-]*)([\w.\[\]\"'-]*)")
 _RIGHT_SO_FAR = re.compile(
-    r"""(?:item|sample)(?!\w)(?:\.[^\s.\[\]{}()"'`|,;=<>!&~^\\/*+%?]+|\[\s*(?:-?\d+|"[^"]*"|'[^']*')\s*\])*"""
+    rf"""(?:item|sample)(?!\w)(?:\.{NAME}|\[\s*(?:-?\d+|"[^"]*"|'[^']*')\s*\])*"""
 )
 _OPERATOR = re.compile(r"[-+*/%<>=!&?^~]|(?:if|or|and|in|not|is)\b")
 _LONGEST = 60
@@ -89,6 +92,11 @@ def spell(namespace: str, path: Iterable[str | int]) -> str:
     return "".join(spelled)
 
 
+def quote(namespace: str, path: Iterable[str | int]) -> str:
+    """The variable in its braces, cut to a bounded length."""
+    return f"{{{{ {_cut(spell(namespace, path))} }}}}"
+
+
 def missing(namespace: str, path: Sequence[str | int], depth: int, value: Any) -> str:
     """Why `path[depth]` is not in `value`, which is what `path[:depth]` leads to."""
     step = path[depth]
@@ -108,14 +116,15 @@ def missing(namespace: str, path: Sequence[str | int], depth: int, value: Any) -
         reason = f"{where} is null"
     else:
         reason = f"{where} is {_kind(value)} and has nothing inside"
-    return f"{{{{ {_cut(spell(namespace, path))} }}}}: {_cut(reason, 600)}"
+    return f"{quote(namespace, path)}: {_cut(reason, 600)}"
 
 
 def no_json_inside(namespace: str, path: Sequence[str | int], depth: int, why: str) -> str:
     """The path goes on into a string, which is no JSON."""
     where = _cut(spell(namespace, path[:depth]))
-    whole = _cut(spell(namespace, path))
-    return f"{{{{ {whole} }}}}: {where} is a text, and no JSON that a path could go into: {why}"
+    return (
+        f"{quote(namespace, path)}: {where} is a text, and no JSON that a path could go into: {why}"
+    )
 
 
 def _fault(text: str, position: int, what: str) -> TemplateError:

@@ -12,7 +12,11 @@ from tests.serving import serving
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment() -> Iterator[None]:
     """Settings of the machine must not change what a test sees."""
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GRADER_") and not name.startswith("GRADER_TESTS_")}
+    kept = {
+        name: os.environ.pop(name)
+        for name in list(os.environ)
+        if name.startswith("GRADER_") and not name.startswith("GRADER_TESTS_")
+    }
     yield
     os.environ.update(kept)
 

@@ -10,7 +10,9 @@ from grader_service.graders.context import Engines
 from grader_service.settings import Settings
 
 
-def opening(**engines: object) -> Callable[[Settings, Observe], AbstractAsyncContextManager[Engines]]:
+def opening(
+    **engines: object,
+) -> Callable[[Settings, Observe], AbstractAsyncContextManager[Engines]]:
     """The real engines, but for those named: `opening(sandbox=ScriptedSandbox([1.0]))`."""
 
     @asynccontextmanager

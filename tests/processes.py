@@ -5,20 +5,30 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 
 @dataclass(frozen=True)
 class Serving:
-    """A running process and where it listens."""
+    """A running process, where it listens, and its log so far."""
 
     process: subprocess.Popen[str]
     address: str
+    log: Path
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log lines as JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
-def start(*arguments: str, **settings: Any) -> subprocess.Popen[str]:
+def start(
+    *arguments: str, log: TextIO | int = subprocess.PIPE, **settings: Any
+) -> subprocess.Popen[str]:
     """`grader-service ARGUMENTS` with only these `GRADER_…` settings."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GRADER_")}
     environment |= {f"GRADER_{name.upper()}": str(value) for name, value in settings.items()}
@@ -27,31 +37,37 @@ def start(*arguments: str, **settings: Any) -> subprocess.Popen[str]:
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=log,
         text=True,
     )
 
 
 @contextlib.contextmanager
 def serving(**settings: Any) -> Iterator[Serving]:
-    """A server on a free port; ended by SIGTERM, at worst by SIGKILL."""
-    process = start("serve", "--port", "0", "--log-format", "json", **settings)
+    """A server on a free port; ended by SIGTERM, at worst by SIGKILL. Its log goes to a file: a pipe would fill."""
+    with contextlib.ExitStack() as stack:
+        log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log"
+        stream = stack.enter_context(log.open("w"))
+        process = start("serve", "--port", "0", "--log-format", "json", log=stream, **settings)
+        stack.callback(_end, process)
+        yield Serving(process, _address(process, log), log)
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    while process.poll() is None:
+        for line in log.read_text().splitlines():
+            if '"event":"listening"' in line:
+                return str(json.loads(line)["url"])
+        time.sleep(0.02)
+    raise RuntimeError(f"the server ended before it listened: {log.read_text()}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            event = json.loads(line) if line.startswith("{") else {"event": line}
-            if event["event"] == "listening":
-                yield Serving(process, event["url"])
-                return
-        raise RuntimeError("the server ended before it listened")
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -47,7 +47,9 @@ def test_run_takes_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("grader", "item"), [(STRING_CHECK, "{}"), (PYTHON, '{"answer": "Paris"}')], ids=["invalid", "failed"],
+    ("grader", "item"),
+    [(STRING_CHECK, "{}"), (PYTHON, '{"answer": "Paris"}')],
+    ids=["invalid", "failed"],
 )
 def test_no_reward_is_exit_code_1(tmp_path: Path, grader: dict, item: str) -> None:
     code, output, _ = command("run", write(tmp_path, grader), "--item", item)

@@ -41,7 +41,9 @@ def test_grades_rewards_causes_and_requests_are_counted(http: httpx.Client) -> N
     http.post(RUN, json=body(MULTI))
     http.post(RUN, json=body(PYTHON))
     http.post(RUN, json={})
-    http.post("/graders/capital", json={"sample": {"output_text": "Paris"}, "item": {"answer": "Paris"}})
+    http.post(
+        "/graders/capital", json={"sample": {"output_text": "Paris"}, "item": {"answer": "Paris"}}
+    )
     found = scrape(http)
     graded = {"type": "string_check"}
     assert value(found, "grader_grades_total", state="value", **graded) == 4

@@ -1,6 +1,5 @@
 """The process: how it starts, how it refuses to, how it ends."""
 
-import json
 import signal
 import socket
 import threading
@@ -52,7 +51,10 @@ def test_keys_open_other_addresses() -> None:
 
 def test_sigterm_finishes_what_is_in_flight_and_refuses_new() -> None:
     """A long comparison is under way; the server ends only after it has answered."""
-    long = {"grader": {**TEXT_SIMILARITY, "reference": "{{item.text}}"}, "model_sample": "ab " * 60_000}
+    long = {
+        "grader": {**TEXT_SIMILARITY, "reference": "{{item.text}}"},
+        "model_sample": "ab " * 60_000,
+    }
     long["item"] = {"text": "ba " * 60_000}
     with serving(sandbox="off") as running:
         answers: list[httpx.Response] = []
@@ -75,14 +77,13 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_new() -> None:
 def test_one_line_for_each_grade_and_nothing_of_the_sample() -> None:
     planted = "planted-sample-text"
     with serving(sandbox="off") as running:
-        httpx.post(running.address + RUN, json=body(STRING_CHECK, planted, item={"answer": planted}))
+        httpx.post(
+            running.address + RUN, json=body(STRING_CHECK, planted, item={"answer": planted})
+        )
         httpx.post(running.address + RUN, json=body(STRING_CHECK, planted, item={}))
         httpx.post(running.address + RUN, json={"grader": {"type": planted}})
-        running.process.terminate()
-        assert running.process.stderr is not None
-        lines = running.process.stderr.read()
-    assert planted not in lines
-    events = [json.loads(line) for line in lines.splitlines()]
+        events = running.events()
+        assert planted not in running.log.read_text()
     graded = [event for event in events if event["event"] == "graded"]
     assert [event["state"] for event in graded] == ["value", "invalid"]
     assert graded[0]["reward"] == 1.0

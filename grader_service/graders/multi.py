@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
@@ -64,8 +64,6 @@ class Multi(Grader):
         BeforeValidator(_check_form),
     ]
     calculate_output: str
-
-    nestable: ClassVar[bool] = False
 
     @field_validator("calculate_output")
     @classmethod

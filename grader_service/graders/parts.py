@@ -9,8 +9,10 @@ from grader_service.graders.label_model import LabelModel
 from grader_service.graders.python import Python
 from grader_service.graders.score_model import ScoreModel
 from grader_service.graders.string_check import StringCheck
+from grader_service.graders.text_similarity import TextSimilarity
 
 Part = Annotated[
-    StringCheck | Python | ScoreModel | LabelModel | Endpoint, Field(discriminator="type")
+    StringCheck | TextSimilarity | Python | ScoreModel | LabelModel | Endpoint,
+    Field(discriminator="type"),
 ]
 """A grader of any type but `multi`."""

@@ -14,8 +14,7 @@ class Gate:
         self._opened = threading.Event()
 
     async def passed(self) -> None:
-        while not self._opened.is_set():
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(self._opened.wait, 60)
 
     def open(self) -> None:
         self._opened.set()

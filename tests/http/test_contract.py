@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis import Case
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -40,12 +40,44 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesi
         yield schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
-schema = schemathesis.pytest.from_fixture("documented")
+OPERATIONS = [
+    "POST /v1/fine_tuning/alpha/graders/run",
+    "POST /v1/fine_tuning/alpha/graders/validate",
+    "GET /graders",
+    "GET /graders/{name}",
+    "POST /graders/{name}",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /metrics",
+]
 
 
-@schema.parametrize()
-@settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+@pytest.mark.parametrize(
+    "mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fits", "does not fit"]
 )
-def test_no_undocumented_answer(case: Case) -> None:
-    case.call_and_validate(checks=CHECKS)
+@pytest.mark.parametrize("label", [label for label in OPERATIONS if label.startswith("POST")])
+def test_no_undocumented_answer(
+    documented: schemathesis.BaseSchema, label: str, mode: GenerationMode
+) -> None:
+    method, path = label.split()
+
+    @settings(
+        max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(case=documented[path][method].as_strategy(generation_mode=mode))
+    def answers_as_documented(case: Case) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    answers_as_documented()
+
+
+@pytest.mark.parametrize("label", [label for label in OPERATIONS if label.startswith("GET")])
+def test_operations_that_only_show(documented: schemathesis.BaseSchema, label: str) -> None:
+    for name in ("capital", "nobody"):
+        case = documented[label.split()[1]]["GET"].Case(path_parameters={"name": name})
+        case.call_and_validate(checks=CHECKS)
+
+
+def test_every_operation_is_tried(documented: schemathesis.BaseSchema) -> None:
+    found = [operation.ok().label for operation in documented.get_all_operations()]
+    assert sorted(found) == sorted(OPERATIONS)

@@ -94,7 +94,11 @@ def test_our_failure_is_never_a_score(folder: Path, failure: Exception, status: 
 
 @pytest.mark.parametrize(
     ("sent", "param"),
-    [({"item": {}}, "sample"), ({"sample": "Paris"}, "sample"), ({"sample": {}, "item": 1}, "item")],
+    [
+        ({"item": {}}, "sample"),
+        ({"sample": "Paris"}, "sample"),
+        ({"sample": {}, "item": 1}, "item"),
+    ],
 )
 def test_the_callers_faults(http: httpx.Client, sent: dict, param: str) -> None:
     assert check_form(http.post("/graders/capital", json=sent), 400)["param"] == param
@@ -116,13 +120,13 @@ def test_list_and_show(http: httpx.Client) -> None:
 def test_a_repeated_request_is_answered_from_memory(folder: Path) -> None:
     sandbox = ScriptedSandbox([0.25, 0.5, 0.75])
     with serving(settings(folder), opening(sandbox=sandbox)) as address:
-        with httpx.Client(base_url=address) as client:
-            def score(**more: object) -> float:
-                return client.post("/graders/code", json=asked(**more)).json()["score"]
 
-            assert [score(trace_id="trace_1"), score(trace_id="trace_1")] == [0.25, 0.25]
-            assert score(trace_id="trace_2") == 0.5
-            assert score(trace_id="trace_1", item={"answer": "Rome"}) == 0.75
+        def score(**more: object) -> float:
+            return httpx.post(address + "/graders/code", json=asked(**more)).json()["score"]
+
+        assert [score(trace_id="trace_1"), score(trace_id="trace_1")] == [0.25, 0.25]
+        assert score(trace_id="trace_2") == 0.5
+        assert score(trace_id="trace_1", item={"answer": "Rome"}) == 0.75
     assert len(sandbox.programs) == 3
 
 
@@ -130,7 +134,8 @@ def test_a_failure_is_not_remembered(folder: Path) -> None:
     sandbox = ScriptedSandbox([SandboxUnavailable("gone"), 1.0])
     with serving(settings(folder), opening(sandbox=sandbox)) as address:
         statuses = [
-            httpx.post(address + "/graders/code", json=asked(trace_id="t")).status_code for _ in range(2)
+            httpx.post(address + "/graders/code", json=asked(trace_id="t")).status_code
+            for _ in range(2)
         ]
     assert statuses == [503, 200]
 
@@ -149,7 +154,9 @@ def test_concurrent_twins_are_graded_once(folder: Path) -> None:
         for twin in twins:
             twin.start()
         waited = 0
-        while httpx.get(address + "/metrics").text.count("grader_in_flight 8.0") == 0 and waited < 500:
+        while (
+            httpx.get(address + "/metrics").text.count("grader_in_flight 8.0") == 0 and waited < 500
+        ):
             waited += 1
             twins[0].join(0.02)
         gate.open()

@@ -69,15 +69,26 @@ def test_depth_of_128_is_still_taken(http: httpx.Client) -> None:
 
 def test_content_types(http: httpx.Client) -> None:
     text = httpx.Request("POST", "http://x", json=body(STRING_CHECK)).content
-    for taken in ("application/json", "application/json; charset=utf-8", "application/vnd.x+json", None):
+    for taken in (
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/vnd.x+json",
+        None,
+    ):
         headers = {"content-type": taken} if taken else {}
         assert http.post(RUN, content=text, headers=headers).status_code == 200, taken
-    for other in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+    for other in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    ):
         check_form(http.post(RUN, content=text, headers={"content-type": other}), 415)
 
 
 def test_request_id_of_the_caller_is_kept_when_plain(http: httpx.Client) -> None:
-    assert http.get("/healthz", headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"
+    assert (
+        http.get("/healthz", headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"
+    )
     odd = http.get("/healthz", headers={"x-request-id": 'a"b'}).headers["x-request-id"]
     assert odd.startswith("req_")
     assert len(odd) == 36

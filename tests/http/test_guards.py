@@ -37,7 +37,8 @@ def test_keys_open(locked: str, headers: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"authorization": "Bearer gamma"}, {"api-key": ""}, {"authorization": "Basic alpha"}]
+    "headers",
+    [{}, {"authorization": "Bearer gamma"}, {"api-key": ""}, {"authorization": "Basic alpha"}],
 )
 def test_no_key_no_answer(locked: str, headers: dict) -> None:
     answer = httpx.post(locked + RUN, json=body(STRING_CHECK), headers=headers)

@@ -10,14 +10,32 @@ from tests.definitions import ENDPOINT, MULTI, PYTHON, SCORE_MODEL, STRING_CHECK
 RUN = "/v1/fine_tuning/alpha/graders/run"
 VALIDATE = "/v1/fine_tuning/alpha/graders/validate"
 
-ERROR_KEYS = """formula_parse_error sample_parse_error sample_parse_error_details truncated_observation_error
-unresponsive_reward_error invalid_variable_error invalid_variable_error_details other_error
-python_grader_server_error python_grader_server_error_type python_grader_runtime_error
-python_grader_runtime_error_details model_grader_server_error model_grader_refusal_error
-model_grader_refusal_error_details model_grader_parse_error model_grader_parse_error_details
-model_grader_exceeded_max_tokens_error model_grader_server_error_details endpoint_grader_internal_error
-endpoint_grader_internal_error_details endpoint_grader_server_error endpoint_grader_server_error_details
-endpoint_grader_safety_check_error""".split()
+ERROR_KEYS = [
+    "formula_parse_error",
+    "sample_parse_error",
+    "sample_parse_error_details",
+    "truncated_observation_error",
+    "unresponsive_reward_error",
+    "invalid_variable_error",
+    "invalid_variable_error_details",
+    "other_error",
+    "python_grader_server_error",
+    "python_grader_server_error_type",
+    "python_grader_runtime_error",
+    "python_grader_runtime_error_details",
+    "model_grader_server_error",
+    "model_grader_refusal_error",
+    "model_grader_refusal_error_details",
+    "model_grader_parse_error",
+    "model_grader_parse_error_details",
+    "model_grader_exceeded_max_tokens_error",
+    "model_grader_server_error_details",
+    "endpoint_grader_internal_error",
+    "endpoint_grader_internal_error_details",
+    "endpoint_grader_server_error",
+    "endpoint_grader_server_error_details",
+    "endpoint_grader_safety_check_error",
+]
 
 
 @pytest.fixture
@@ -30,7 +48,9 @@ def reward_and_errors(http: httpx.Client, sent: dict) -> tuple[float, dict]:
     answer = http.post(RUN, json=sent)
     assert answer.status_code == 200, answer.text
     found = answer.json()
-    return found["reward"], {key: value for key, value in found["metadata"]["errors"].items() if value}
+    return found["reward"], {
+        key: value for key, value in found["metadata"]["errors"].items() if value
+    }
 
 
 def refused(http: httpx.Client, grader: dict) -> tuple[str, str]:

@@ -67,7 +67,9 @@ def test_generated_name_comes_last_and_is_new_each_time(client: openai.OpenAI) -
         assert list(echo)[-1] == "name"
         names.add(echo["name"])
     assert len(names) == 2
-    assert all(name.startswith("grader-") and name[7:].isalnum() and len(name) == 19 for name in names)
+    assert all(
+        name.startswith("grader-") and name[7:].isalnum() and len(name) == 19 for name in names
+    )
 
 
 def test_a_broken_grader_is_a_bad_request_with_its_place(client: openai.OpenAI) -> None:
