@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +58,21 @@ def configuration(tmp_path: Path, upstream: FakeUpstream, **limits: Any) -> Path
 
 
 @asynccontextmanager
-async def judging(
-    upstream: FakeUpstream, seen: Seen | None = None, **settings: Any
+async def judging_at(
+    base_url: str, seen: Seen | None = None, **settings: Any
 ) -> AsyncIterator[Judge]:
-    """A real judge on this upstream, by GRADER_LLM_BASE_URL unless `judges` is given."""
+    """A real judge on this address, by GRADER_LLM_BASE_URL unless `judges` is given."""
     if "judges" not in settings:
-        settings["llm_base_url"] = upstream.base_url
+        settings["llm_base_url"] = base_url
     async with open_judge(Settings(**settings), seen if seen is not None else Seen()) as judge:
         yield judge
+
+
+def judging(
+    upstream: FakeUpstream, seen: Seen | None = None, **settings: Any
+) -> AbstractAsyncContextManager[Judge]:
+    """A real judge on this upstream."""
+    return judging_at(upstream.base_url, seen, **settings)
 
 
 def context(
