@@ -29,6 +29,7 @@ class Context:
 
     `sample` has at least `output_text` (grader-api §7); `tenant` names the API key's owner, ""
     without keys; `catalogue` is the grader's name in the catalogue, None for one from a request.
+    `use_cache=False` wants a verdict of its own from the judge, that is not kept either (`no-store`).
     `deadline_seconds` bounds the whole grade; a multi's parts share the multi's.
     """
 
@@ -41,6 +42,7 @@ class Context:
     deadline_seconds: float | None = None
     catalogue: str | None = None
     part: bool = False
+    use_cache: bool = True
 
     def render(self, text: str) -> str:
         """The template with its variables replaced, in one pass.

@@ -7,7 +7,15 @@ brings in stays inside its leaf, so a sample can neither end a message nor add o
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
 
 from grader_service.graders.base import TemplateText
 
@@ -66,16 +74,25 @@ def _form(value: Any) -> str:
         return "string"
     if isinstance(value, list):
         return "array"
-    if isinstance(value, BaseModel):
-        return str(getattr(value, "type", "string"))
     return "object"
+
+
+def _check_piece(value: Any) -> Any:
+    if not isinstance(value, str | dict | BaseModel):
+        raise ValueError('write a string, or an object as {"type": "input_text", "text": "…"}')
+    return value
+
+
+def _check_content(value: Any) -> Any:
+    return value if isinstance(value, list) else _check_piece(value)
 
 
 Part = Annotated[TextPart | ImagePart | AudioPart, Field(discriminator="type")]
 
 Piece = Annotated[
     Annotated[TemplateText, Tag("string")] | Annotated[Part, Tag("object")],
-    Discriminator(lambda value: "string" if isinstance(value, str) else "object"),
+    Discriminator(_form),
+    BeforeValidator(_check_piece),
 ]
 
 Content = Annotated[
@@ -83,6 +100,7 @@ Content = Annotated[
     | Annotated[list[Piece], Field(min_length=1), Tag("array")]
     | Annotated[Part, Tag("object")],
     Discriminator(_form),
+    BeforeValidator(_check_content),
 ]
 
 

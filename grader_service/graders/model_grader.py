@@ -1,5 +1,6 @@
 """What graders that ask a judge have in common: messages, a model, and how it samples (grader-api §8.3)."""
 
+import difflib
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
@@ -52,13 +53,20 @@ class SamplingParams(BaseModel):
             if (value := getattr(self, name)) is not None
         }
 
-    def unused(self, *, reasoning: bool | None) -> list[str]:
-        """The names of those that this model is not sent."""
-        unused = sorted(self.model_extra or {})
+    def warnings(self, model: str, *, reasoning: bool | None) -> list[str]:
+        """What is given and not sent to this model; whether it reasons is None where nobody knows."""
+        refused: tuple[str, ...] = ()
         if reasoning is not None:
             refused = ("temperature", "top_p") if reasoning else ("reasoning_effort",)
-            unused += [name for name in refused if getattr(self, name) is not None]
-        return unused
+        known = [name for name in refused if getattr(self, name) is not None]
+        return [f"sampling_params.{name} is not sent to {model}" for name in known] + [
+            f"sampling_params.{name[:60]} is not known and not sent{self._meant(name)}"
+            for name in self.model_extra or {}
+        ]
+
+    def _meant(self, name: str) -> str:
+        near = difflib.get_close_matches(name, type(self).model_fields, n=1)
+        return f"; did you mean {near[0]}?" if near else ""
 
 
 class ModelGrader(Grader):
@@ -82,10 +90,7 @@ class ModelGrader(Grader):
         reasoning = engines.judge.check_model(self.model)
         if self.sampling_params is None:
             return []
-        return [
-            f"sampling_params.{name} is not sent to {self.model}"
-            for name in self.sampling_params.unused(reasoning=reasoning)
-        ]
+        return self.sampling_params.warnings(self.model, reasoning=reasoning)
 
     async def ask(self, ctx: Context, form: Form[T]) -> Verdict[T]:
         """Raises CannotGrade: what rendering and `Judge.complete` raise."""
@@ -96,5 +101,6 @@ class ModelGrader(Grader):
             form=form,
             sampling=Sampling(**given),
             tenant=ctx.tenant,
+            use_cache=ctx.use_cache,
         )
         return await ctx.engines.judge.complete(question)

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from grader_service.errors import BudgetExhausted, CannotStart, JudgeUnavailable, Usage
+from grader_service.errors import (
+    BudgetExhausted,
+    CannotStart,
+    JudgeTimedOut,
+    JudgeUnavailable,
+    Usage,
+)
 from grader_service.events import BudgetCharged, Observe
 from grader_service.judge.config import Price
 
@@ -65,18 +71,25 @@ class Ledger:
         self._spent = _read(path)
 
     @asynccontextmanager
-    async def reserve(self, amount: float) -> AsyncIterator[Reservation]:
+    async def reserve(self, amount: float, seconds: float) -> AsyncIterator[Reservation]:
         """Set `amount` aside while the body runs, then take the reservation's `charge`.
 
-        Where only what others have reserved stands in the way, this waits for them.
+        Where only what others have reserved stands in the way, this waits for them, so many seconds.
 
         Raises:
             BudgetExhausted: it is not there.
+            JudgeTimedOut: the others took too long.
             JudgeUnavailable: the record cannot be written.
         """
         async with self._settled:
-            while not self._fits(amount):
-                await self._settled.wait()
+            try:
+                async with asyncio.timeout(seconds):
+                    while not self._fits(amount):
+                        await self._settled.wait()
+            except TimeoutError:
+                raise JudgeTimedOut(
+                    "what is left of the budget for judges was reserved by other calls until the deadline"
+                ) from None
             self._reserved += amount
             try:
                 self._write()

@@ -133,7 +133,8 @@ class HeldUpstream:
         if self._ledger is None or price is None:
             return await self._observed(call, deadline, Reservation(0.0))
         estimate = Usage(call.prompt_tokens, call.completion_tokens)
-        async with self._ledger.reserve(budget.cost(price, estimate)) as reservation:
+        amount, left = budget.cost(price, estimate), deadline - time.monotonic()
+        async with self._ledger.reserve(amount, left) as reservation:
             return await self._observed(call, deadline, reservation)
 
     async def _observed(self, call: Call[T], deadline: float, reservation: Reservation) -> Reply[T]:

@@ -19,7 +19,8 @@ from tests.judge.asking import grade, judging_at, score_model
 PATH = "/v1/fine_tuning/alpha/graders/run"
 ANSWER_SECONDS = 0.5
 GRADES = 200
-CONCURRENCY = 32
+CONCURRENCY = 25
+"""Divides the grades: else the last wave, half empty, would keep anybody from the ideal."""
 SLOWDOWN_TARGET = 1.3
 P99_TARGET_MS = 20.0
 QUEUES = (250, 500, 1000)

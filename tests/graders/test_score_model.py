@@ -111,7 +111,7 @@ async def _graded(upstream: Any, definition: Any, **fields: Any) -> Any:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     sample=st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"]))
@@ -326,22 +326,34 @@ async def test_an_unknown_model_is_refused_with_the_known_ones_nearest_first() -
 
 
 async def test_what_is_not_sent_is_warned_of() -> None:
-    sampling = {"temperature": 0, "reasoning_effort": "low", "stop": "x"}
+    sampling = {"temperature": 0, "reasoning_effort": "low", "max_tokens": 5, "xyz": 1}
     with serving_upstream() as upstream:
         async with judging(upstream) as judge:
             engines = context(judge).engines
-            plain = await GRADER.validate_python(score_model(sampling_params=sampling)).check(
-                engines
-            )
-            reasoning = await GRADER.validate_python(
-                score_model(model="o3-mini", sampling_params=sampling)
-            ).check(engines)
-    assert plain == [
-        f"sampling_params.{name} is not sent to {MODEL}" for name in ("stop", "reasoning_effort")
+            warnings = [
+                await GRADER.validate_python(
+                    score_model(model=model, sampling_params=sampling)
+                ).check(engines)
+                for model in (MODEL, "o3-mini")
+            ]
+    unknown = [
+        "sampling_params.max_tokens is not known and not sent; did you mean max_completions_tokens?",
+        "sampling_params.xyz is not known and not sent",
     ]
-    assert reasoning == [
-        f"sampling_params.{name} is not sent to o3-mini" for name in ("stop", "temperature")
+    assert warnings == [
+        [f"sampling_params.reasoning_effort is not sent to {MODEL}", *unknown],
+        ["sampling_params.temperature is not sent to o3-mini", *unknown],
     ]
+
+
+async def test_a_request_that_wants_no_cache_gets_a_verdict_of_its_own() -> None:
+    with serving_upstream(*[fake.verdict(n / 10) for n in range(3)]) as upstream:
+        async with judging(upstream, judge_cache="memory") as judge:
+            rewards = [
+                (await grade(judge, score_model(), use_cache=use_cache)).reward
+                for use_cache in (False, False, True, True)
+            ]
+    assert rewards == [0.0, 0.1, 0.2, 0.2]
 
 
 async def test_the_vendors_own_definitions_are_graded() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from grader_service.errors import CannotStart, Usage
+from grader_service.errors import CannotStart, JudgeTimedOut, Usage
 from grader_service.events import BudgetCharged
-from grader_service.judge.budget import cost
+from grader_service.judge.budget import cost, open_ledger
 from grader_service.judge.config import Price
 from grader_service.judge.open import open_judge
 from grader_service.settings import Settings
@@ -75,6 +75,25 @@ async def test_what_others_have_only_reserved_is_waited_for(tmp_path: Path) -> N
             results = await asyncio.gather(*grades)
     assert [result.state for result in results] == ["value", "value"]
     assert upstream.most_at_once == 1
+
+
+async def test_what_a_hanging_call_has_reserved_is_charged_in_the_end(tmp_path: Path) -> None:
+    with serving_upstream(fake.hanging()) as upstream:
+        settings = guarded(tmp_path, upstream) | {"judge_timeout_seconds": 0.5}
+        async with judging(upstream, budget_total=1, **settings) as judge:
+            first = asyncio.create_task(grade(judge, ONE_TOKEN, sample="first"))
+            await until(lambda: len(upstream.received) == 1)
+            second = asyncio.create_task(grade(judge, ONE_TOKEN, sample="second"))
+            assert (await first).causes[0].kind == "judge_timed_out"
+            assert (await second).causes[0].kind == "budget_exhausted"
+
+
+async def test_others_are_waited_for_until_the_deadline(tmp_path: Path) -> None:
+    with open_ledger(tmp_path, 1.0, None, Seen()) as ledger:
+        async with ledger.reserve(1.0, 10):
+            with pytest.raises(JudgeTimedOut, match="reserved by other calls"):
+                async with ledger.reserve(1.0, 0.05):
+                    pass
 
 
 async def test_it_is_remembered_over_a_restart(tmp_path: Path) -> None:
