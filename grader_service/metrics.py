@@ -59,6 +59,8 @@ ROUTES = (
 )
 STATUSES = (200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)
 STATES: tuple[State, ...] = get_args(State)
+SIGNS = ("positive", "negative")
+"""A histogram that takes negative values has no sum in Prometheus, and a mean needs one."""
 ENGINES = ("docker", "bubblewrap", "off")
 
 
@@ -89,6 +91,11 @@ class Metrics:
             ("type",),
             REWARDS,
         )
+        self._reward_sums = self._counter(
+            "grader_reward_magnitude",
+            "Sum of the rewards' magnitudes by sign; (positive - negative) / count is the mean.",
+            ("type", "sign"),
+        )
         self._causes = self._counter(
             "grader_causes", "Why grades had no reward, without the parts of multis.", ("kind",)
         )
@@ -106,6 +113,11 @@ class Metrics:
             "Rewards of valid grades by catalogue name.",
             ("grader",),
             REWARDS,
+        )
+        self._catalogue_sums = self._counter(
+            "grader_catalogue_reward_magnitude",
+            "Sum of the rewards' magnitudes by catalogue name and sign.",
+            ("grader", "sign"),
         )
         self._catalogue_size = self._gauge(
             "grader_catalogue_graders", "Graders that the catalogue serves."
@@ -148,6 +160,11 @@ class Metrics:
         }
         self._grade_time = {kind: self._grade_seconds.labels(kind) for kind in GRADER_TYPES}
         self._reward = {kind: self._rewards.labels(kind) for kind in GRADER_TYPES}
+        self._reward_sum = {
+            (kind, sign): self._reward_sums.labels(kind, sign)
+            for kind in GRADER_TYPES
+            for sign in SIGNS
+        }
         self._cause = {kind: self._causes.labels(kind) for kind in kinds()}
 
     def observe(self, event: Event) -> None:
@@ -171,11 +188,14 @@ class Metrics:
             self._cause[kind].inc()
         if event.state == "value":
             self._reward[event.grader_type].observe(event.reward)
+            self._reward_sum[event.grader_type, _sign(event.reward)].inc(abs(event.reward))
         if event.catalogue is not None:
             self._catalogue_grades.labels(event.catalogue, event.state).inc()
             self._catalogue_seconds.labels(event.catalogue).observe(event.seconds)
             if event.state == "value":
                 self._catalogue_rewards.labels(event.catalogue).observe(event.reward)
+                sums = self._catalogue_sums.labels(event.catalogue, _sign(event.reward))
+                sums.inc(abs(event.reward))
 
     def _loaded(self, names: Iterable[str], faults: int) -> None:
         count = 0
@@ -185,6 +205,8 @@ class Metrics:
                 self._catalogue_grades.labels(name, state)
             self._catalogue_seconds.labels(name)
             self._catalogue_rewards.labels(name)
+            for sign in SIGNS:
+                self._catalogue_sums.labels(name, sign)
         self._catalogue_size.set(count)
         self._catalogue_faults.set(faults)
 
@@ -203,3 +225,7 @@ class Metrics:
 
 def _is_engine(status: Callable[[], SandboxStatus], engine: str) -> float:
     return float(status().engine == engine)
+
+
+def _sign(reward: float) -> str:
+    return SIGNS[reward < 0]

@@ -1,6 +1,7 @@
 """Runs one app in one process: a listening socket, uvicorn, and the line that says where it listens."""
 
 import gc
+import signal
 import socket
 
 import uvicorn
@@ -42,10 +43,20 @@ def run_server(settings: Settings) -> None:
         server_header=False,
         lifespan="on",
     )
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _exit)
     listener = _listen(settings)
-    _Server(config, open_log(settings)).run(sockets=[listener])
-    if refusals:
-        raise refusals[0]
+    try:
+        _Server(config, open_log(settings)).run(sockets=[listener])
+    except SystemExit:
+        if refusals:
+            raise refusals[0] from None
+        raise
+
+
+def _exit(_signal: int, _frame: object) -> None:
+    """uvicorn hands a signal on to this handler when it is done: a stop that was asked for is a success."""
+    raise SystemExit(0)
 
 
 class _Server(uvicorn.Server):

@@ -78,7 +78,7 @@ def test_mistakes_are_one_line_and_exit_code_2(
     tmp_path: Path, arguments: tuple[str, ...], hint: str
 ) -> None:
     write(tmp_path, STRING_CHECK)
-    (tmp_path / "bad.json").write_text('{"type": "string_check", "operation": "neq"}')
+    (tmp_path / "bad.json").write_text(json.dumps({**STRING_CHECK, "operation": "neq"}))
     (tmp_path / "broken.json").write_text(json.dumps({**PYTHON, "source": "x = 1"}))
     code, output, errors = command(*(part.replace("{folder}", str(tmp_path)) for part in arguments))
     assert (code, output) == (2, "")

@@ -51,7 +51,7 @@ def test_grades_rewards_causes_and_requests_are_counted(http: httpx.Client) -> N
     assert value(found, "grader_grades_total", state="failed", type="python") == 1
     assert value(found, "grader_grades_total", state="value", type="multi") == 1
     assert value(found, "grader_reward_count", **graded) == 3
-    assert value(found, "grader_reward_sum", **graded) == 2
+    assert value(found, "grader_reward_magnitude_total", sign="positive", **graded) == 2
     assert value(found, "grader_causes_total", kind="variable_missing") == 1
     assert value(found, "grader_causes_total", kind="sandbox_off") == 1
     assert value(found, "grader_grade_seconds_count", **graded) == 5
@@ -59,7 +59,8 @@ def test_grades_rewards_causes_and_requests_are_counted(http: httpx.Client) -> N
     assert value(found, "grader_requests_total", route="openai_run", status="400") == 1
     assert value(found, "grader_request_seconds_count", route="catalogue_score") == 1
     assert value(found, "grader_catalogue_grades_total", grader="capital", state="value") == 1
-    assert value(found, "grader_catalogue_reward_sum", grader="capital") == 1
+    sums = {"grader": "capital", "sign": "positive"}
+    assert value(found, "grader_catalogue_reward_magnitude_total", **sums) == 1
     assert value(found, "grader_catalogue_graders") == 1
     assert value(found, "grader_catalogue_faults") == 0
     assert value(found, "grader_in_flight") == 0
@@ -75,3 +76,11 @@ def test_callers_make_no_new_series(http: httpx.Client) -> None:
     http.post("/graders/chosen", json={})
     assert set(scrape(http)) == before_all
     assert {name for name, _ in scrape(http)} == before
+
+
+def test_negative_rewards_have_a_sum_of_their_own(http: httpx.Client) -> None:
+    http.post(RUN, json=body({**MULTI, "calculate_output": "-1.5 * exact"}))
+    found = scrape(http)
+    labels = {"type": "multi", "sign": "negative"}
+    assert value(found, "grader_reward_magnitude_total", **labels) == 1.5
+    assert value(found, "grader_reward_bucket", type="multi", le="-1.0") == 1

@@ -36,9 +36,13 @@ def _check_key(key: str) -> str:
 
 def _check_form(graders: Any) -> Any:
     if isinstance(graders, list):
-        raise ValueError(f"an array, where a map from keys to graders must stand: {_FORM}")
+        raise ValueError(
+            f"an array, where an object with a grader for each key must stand: {_FORM}"
+        )
     if isinstance(graders, Mapping) and isinstance(graders.get("type"), str):
-        raise ValueError(f"one grader, where a map from keys to graders must stand: {_FORM}")
+        raise ValueError(
+            f"one grader, where an object with a grader for each key must stand: {_FORM}"
+        )
     if isinstance(graders, Mapping) and not 0 < len(graders) <= MAX_PARTS:
         raise ValueError(f"{len(graders)} parts; between 1 and {MAX_PARTS} are possible")
     return graders

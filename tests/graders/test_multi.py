@@ -256,9 +256,9 @@ async def test_long_work_in_many_parts_leaves_turns_to_others() -> None:
         (
             wire([check()], "a"),
             ("multi", "graders"),
-            "an array, where a map from keys to graders must stand",
+            "an array, where an object with a grader for each key must stand",
         ),
-        (wire(check(), "a"), ("multi", "graders"), "one grader, where a map"),
+        (wire(check(), "a"), ("multi", "graders"), "one grader, where an object"),
         (wire({}, "1"), ("multi", "graders"), f"0 parts; between 1 and {MAX_PARTS}"),
         (
             wire({f"p{n}": check() for n in range(MAX_PARTS + 1)}, "p0"),

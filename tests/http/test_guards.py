@@ -124,8 +124,10 @@ def test_one_more_than_fit_is_told_to_come_back() -> None:
 
 def test_a_grade_ends_at_the_deadline_as_a_failure() -> None:
     settings = Settings(deadline_seconds=0.2, **QUIET)
-    with serving(settings, opening(sandbox=ScriptedSandbox([Gate()]))) as address:
+    gate = Gate()
+    with serving(settings, opening(sandbox=ScriptedSandbox([gate]))) as address:
         found = httpx.post(address + RUN, json=body(PYTHON)).json()
+        gate.open()
     assert found["metadata"]["errors"]["other_error"] is True
     assert "GRADER_DEADLINE_SECONDS" in found["metadata"]["errors"]["other_error_details"]
 

@@ -176,9 +176,9 @@ MISTAKES = [
     ({**MULTI, "calculate_output": "exact + nera"}, "grader.calculate_output", "near"),
     ({**MULTI, "calculate_output": "0.5 * exact + 0.5 * near)"}, "grader.calculate_output", ")"),
     ({**MULTI, "graders": [STRING_CHECK]}, "grader.graders", "object"),
-    ({**MULTI, "graders": STRING_CHECK}, "grader.graders.type", "object"),
+    ({**MULTI, "graders": STRING_CHECK}, "grader.graders", "one grader"),
     ({**MULTI, "graders": {"a-b": STRING_CHECK}, "calculate_output": "1"}, "grader.graders", "a_b"),
-    ({**MULTI, "graders": {"m": MULTI}, "calculate_output": "m"}, "grader.graders.m.type", "multi"),
+    ({**MULTI, "graders": {"m": MULTI}, "calculate_output": "m"}, "grader.graders.m", "multi"),
     (
         {**MULTI, "graders": {"python": {"type": "python"}}, "calculate_output": "python"},
         "grader.graders.python.source",
