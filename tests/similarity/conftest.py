@@ -23,7 +23,25 @@ _FOREIGN = """
 café naïve Ünïcödé straße İstanbul ſtrong Καλημέρα κόσμε привет мир שלום عالم ١٢٣ ½ ² Ⅷ 東京 都 漢字。 「引用」 한국어
 ไทย हिन्दी e\u0301 \u200d 😀 👩‍👩‍👧 € £3,50 «oui» “quoted” ‘single’ — … \u2028 \u00a0 ﬁn 𝔘𝔫𝔦 &amp; &lt;b&gt; <skipped>
 """.split(" ")
-_MARKS = [".", ",", "!", "?", ";", ":", "...", "--", '"', "''", "``", "(", ")", "\n", "\t", "  ", "'"]
+_MARKS = [
+    ".",
+    ",",
+    "!",
+    "?",
+    ";",
+    ":",
+    "...",
+    "--",
+    '"',
+    "''",
+    "``",
+    "(",
+    ")",
+    "\n",
+    "\t",
+    "  ",
+    "'",
+]
 
 
 def _text(choose: random.Random, words: list[str]) -> str:
@@ -59,12 +77,23 @@ def _changed(choose: random.Random, text: str, words: list[str]) -> str:
 def pairs() -> list[tuple[str, str]]:
     """Hypothesis and reference: half of them ASCII, two thirds alike, some empty or of one kind of mark."""
     choose = random.Random(20060)
-    found = [("", ""), ("", "a"), ("a", ""), (" ", " "), ("a", " "), ("\0", "\0"), (".", "."), ("\u0301", "e")]
+    found = [
+        ("", ""),
+        ("", "a"),
+        ("a", ""),
+        (" ", " "),
+        ("a", " "),
+        ("\0", "\0"),
+        (".", "."),
+        ("\u0301", "e"),
+    ]
     while len(found) < 1000:
         words = _WORDS if choose.random() < 0.5 else _WORDS + _FOREIGN * 2
         reference = _text(choose, words)
         alike = choose.random() < 0.67
-        found.append((_changed(choose, reference, words) if alike else _text(choose, words), reference))
+        found.append(
+            (_changed(choose, reference, words) if alike else _text(choose, words), reference)
+        )
     return found
 
 

@@ -67,7 +67,9 @@ def test_every_character_is_of_the_class_that_nltk_gives_it(
     """All characters that the lists name, their neighbours, and every 61st of the others."""
     lists = [(nltk_data / f"misc/perluniprops/{name}.txt").read_text("utf-8") for name in _LISTS]
     listed = {ord(character) for text in lists for character in text}
-    codes = {near for code in listed for near in (code - 1, code, code + 1)} | set(range(0, 0x110000, 61))
+    codes = {near for code in listed for near in (code - 1, code, code + 1)} | set(
+        range(0, 0x110000, 61)
+    )
     for start in range(0, len(codes), 2000):
         characters = map(chr, sorted(codes)[start : start + 2000])
         text = "é" + "".join(f" 1{character}.{character}1" for character in characters)

@@ -24,20 +24,34 @@ def nltks(nltk_data: Path, loaded: Resources) -> WordNetCorpusReader:
 def _names(reader: wordnet.WordNet | WordNetCorpusReader, word: str) -> set[str]:
     """What METEOR takes of an answer."""
     return {
-        lemma.name() for synset in reader.synsets(word) for lemma in synset.lemmas() if "_" not in lemma.name()
+        lemma.name()
+        for synset in reader.synsets(word)
+        for lemma in synset.lemmas()
+        if "_" not in lemma.name()
     }
 
 
 def _forms(folder: Path, pattern: str) -> list[str]:
-    lines = (line for file in sorted(folder.glob(pattern)) for line in file.read_text("ascii").splitlines())
+    lines = (
+        line
+        for file in sorted(folder.glob(pattern))
+        for line in file.read_text("ascii").splitlines()
+    )
     return [line.split()[0] for line in lines if line.strip() and not line.startswith(" ")]
 
 
-def test_listed_and_inflected_words(nltk_data: Path, loaded: Resources, nltks: WordNetCorpusReader) -> None:
+def test_listed_and_inflected_words(
+    nltk_data: Path, loaded: Resources, nltks: WordNetCorpusReader
+) -> None:
     choose = random.Random(3)
     forms = choose.sample(_forms(nltk_data / "corpora/wordnet", "index.[anv]*"), 3000)
     for form in forms:
-        for word in (form, form.title(), form + choose.choice(_ENDINGS), form[:-1] + choose.choice(_ENDINGS)):
+        for word in (
+            form,
+            form.title(),
+            form + choose.choice(_ENDINGS),
+            form[:-1] + choose.choice(_ENDINGS),
+        ):
             assert _names(loaded.wordnet, word) == _names(nltks, word), word
 
 
