@@ -18,11 +18,11 @@ automobile buy purchased house home child children aardwolves axes leaves wolves
 flying flies dying news skies happiness relational conditional rationalize Rome Paris Dr. Mr. U.S.
 can't won't it's they're I'd d'ye gonna cannot 'tis O'Neil's y'all e.g. i.e. well-known
 3.50 1,000 42 100% $5 -7 3/4 a.b.c x=1 http://a.example/b?c=d&e foo@example.org #tag C++ [1] (two)
-""".split()
+"""
 _FOREIGN = """
 café naïve Ünïcödé straße İstanbul ſtrong Καλημέρα κόσμε привет мир שלום عالم ١٢٣ ½ ² Ⅷ 東京 都 漢字。 「引用」 한국어
 ไทย हिन्दी e\u0301 \u200d 😀 👩‍👩‍👧 € £3,50 «oui» “quoted” ‘single’ — … \u2028 \u00a0 ﬁn 𝔘𝔫𝔦 &amp; &lt;b&gt; <skipped>
-""".split(" ")
+"""
 _MARKS = [
     ".",
     ",",
@@ -88,7 +88,9 @@ def pairs() -> list[tuple[str, str]]:
         ("\u0301", "e"),
     ]
     while len(found) < 1000:
-        words = _WORDS if choose.random() < 0.5 else _WORDS + _FOREIGN * 2
+        words = (
+            _WORDS.split() if choose.random() < 0.5 else _WORDS.split() + _FOREIGN.split(" ") * 2
+        )
         reference = _text(choose, words)
         alike = choose.random() < 0.67
         found.append(

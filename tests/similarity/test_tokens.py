@@ -14,13 +14,12 @@ Tokenizer = Callable[[str], list[str]]
 
 _LISTS = ("Number", "Punctuation", "Symbol")
 
-_PIECES = st.sampled_from(
-    """
-    a b A . , ; : ! ? ' " `` '' -- - ... ( ) [ ] { } < > / \\ # $ % & * + = @ ^ _ | ~ 1 2 3.5 1,000
-    can't cannot gonna gotta lemme gimme more'n wanna 'tis 'twas d'ye I'll they've N'T n't 's 'S 'm Mr. U.S. e.g. J.
-    No. 5. Yes! "Quote." (paren.) end.) end." well-known http://x.example <skipped> &amp; &lt; &apos; &#91;
-    """.split()
-)
+_ASCII = """
+a b A . , ; : ! ? ' " `` '' -- - ... ( ) [ ] { } < > / \\ # $ % & * + = @ ^ _ | ~ 1 2 3.5 1,000
+can't cannot gonna gotta lemme gimme more'n wanna 'tis 'twas d'ye I'll they've N'T n't 's 'S 'm Mr. U.S. e.g. J.
+No. 5. Yes! "Quote." (paren.) end.) end." well-known http://x.example <skipped> &amp; &lt; &apos; &#91;
+"""
+_PIECES = st.sampled_from(_ASCII.split())
 _SPACES = st.sampled_from([" ", "", "  ", "\n", "\n\n", "\t", "\r\n", "\v", "\x1c"])
 _FOREIGN = st.sampled_from(list("éßſİ中。、１½²Ⅷ١٢٣€£«»“”‘’—…\u0301\u2028\u00a0\u200d😀\ud800"))
 
