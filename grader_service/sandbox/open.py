@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from grader_service.events import ObserveSandbox, SandboxOpened
 from grader_service.sandbox import inside
 from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Sandbox
+from grader_service.sandbox.bubblewrap import Visible, open_bubblewrap
 from grader_service.sandbox.docker import Containers, open_docker
 from grader_service.sandbox.engine import Engine, LaunchFailed, Limits
 from grader_service.sandbox.off import NoSandbox
@@ -27,12 +28,17 @@ async def open_sandbox(settings: Settings, observe: ObserveSandbox) -> AsyncIter
 async def _choose(
     settings: Settings, observe: ObserveSandbox, stack: contextlib.AsyncExitStack
 ) -> Sandbox:
-    reasons = []
+    reasons: list[str] = []
     if settings.sandbox in ("auto", "docker"):
         try:
             return await _docker(settings, observe, stack)
         except LaunchFailed as error:
             reasons.append(f"docker: {error}")
+    if settings.sandbox in ("auto", "bubblewrap"):
+        try:
+            return await _bubblewrap(settings, reasons, observe, stack)
+        except LaunchFailed as error:
+            reasons.append(f"bubblewrap: {error}")
     if settings.sandbox == "off":
         reasons.append("it is switched off by GRADER_SANDBOX=off")
     reason = f"python graders have no sandbox: {'; '.join(reasons)}"
@@ -62,6 +68,24 @@ async def _docker(
     if removed:
         warnings += (f"{removed} sandbox containers of an earlier server were removed",)
     observe(SandboxOpened("docker", ready=True, reason=reason, warnings=warnings))
+    return await _warm(engine, settings, reason, observe, stack)
+
+
+async def _bubblewrap(
+    settings: Settings,
+    reasons: list[str],
+    observe: ObserveSandbox,
+    stack: contextlib.AsyncExitStack,
+) -> Sandbox:
+    """Raises `LaunchFailed`."""
+    packages = settings.sandbox_packages.resolve()
+    visible = Visible(inside.runner(), packages, settings.nltk_data.resolve())
+    engine = await stack.enter_async_context(open_bubblewrap(visible, _limits(settings)))
+    warnings: tuple[str, ...] = ()
+    if not packages.is_dir():
+        warnings = (f"python graders see no packages: {str(packages)!r} is not there; `make packages` fills it",)
+    reason = "; ".join(("bubblewrap works here", *(f"not {each}" for each in reasons)))
+    observe(SandboxOpened("bubblewrap", ready=True, reason=reason, warnings=warnings))
     return await _warm(engine, settings, reason, observe, stack)
 
 

@@ -32,12 +32,15 @@ class Worker(asyncio.Protocol):
     once when there will be none.
     """
 
-    def __init__(self, *, multiplexed: bool) -> None:
+    def __init__(
+        self, *, multiplexed: bool, last_words: Callable[[], bytes] = lambda: b""
+    ) -> None:
         self.on_ready: Callable[[], None] = _nothing
         self.on_lost: Callable[[], None] = _nothing
         self.lost: WorkerLost | None = None
         self._transport: asyncio.Transport | None = None
         self._demultiplexer = Demultiplexer() if multiplexed else None
+        self._words = last_words
         self._reader = FrameReader()
         self._hello: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loaded: asyncio.Future[None] | None = None
@@ -154,7 +157,7 @@ class Worker(asyncio.Protocol):
         self._loaded.set_exception(SourceRefused(details))
 
     def _last_words(self) -> str:
-        words = self._demultiplexer.stderr if self._demultiplexer else b""
+        words = self._demultiplexer.stderr if self._demultiplexer else self._words()
         return words.decode("utf-8", "replace")[-500:]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 import child
+import grading_sandbox  # noqa: F401 - for the author's code
 import wire
 from buffers import READABLE, Buffers, Verdict, no_wait
 from failures import Reporter
@@ -32,7 +33,7 @@ class Isolation(Protocol):
     def fresh(self) -> Any: ...
     def enter(self, identity: Any) -> None: ...
     def end(self, identity: Any) -> None: ...
-    def clear(self, identities: list[Any]) -> bool: ...
+    def clear(self, identities: list[Any], pids: list[int]) -> bool: ...
     def was_killed_for_memory(self) -> bool: ...
     def overrun(self) -> list[int]: ...
 
@@ -133,7 +134,7 @@ class Grade:
                 self._attend(descriptor)
             self._untrusted.expire()
             if self._watch.isolation.tick:
-                self._overran = self._overran or self._pid in self._watch.isolation.overrun()
+                self._overran = bool(self._watch.isolation.overrun()) or self._overran
         for descriptor in list(self._streams):
             self._drain(descriptor, _DRAIN_READS)
         return self._verdict  # type: ignore[return-value]
@@ -143,8 +144,8 @@ class Grade:
         self._channel.close()
         for descriptor in self._streams:
             os.close(descriptor)
-        self._untrusted.close()
-        return self._watch.isolation.clear(self._identities + self._untrusted.identities)
+        pids = [self._pid, *self._untrusted.close()]
+        return self._watch.isolation.clear(self._identities + self._untrusted.identities, pids)
 
     def _hand_over(self) -> None:
         request = self._watch.buffers.request

@@ -137,7 +137,7 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str = ""
 def clone(flags: int) -> int:
     """Fork into new namespaces. Only for processes that afterwards do next to nothing: the C library is not told."""
     number = (56, 220)[_machine()[0]]
-    return _checked(ctypes.PyDLL(None, use_errno=True).syscall(number, flags | 17, 0, 0, 0, 0), "clone")
+    return _checked(ctypes.PyDLL(None, use_errno=True).syscall(*map(ctypes.c_long, (number, flags | 17, 0, 0, 0, 0))), "clone")
 
 
 def drop_capabilities() -> None:
@@ -205,9 +205,15 @@ def _program(column: int, audit: int) -> Iterable[bytes]:
     yield from (_equal(_NETLINK, 0, 3), _load(32), _equal(0, 0, 1), _give(_ALLOW), _give(refuse))
 
 
+def _counts_processes_per_namespace() -> bool:
+    """Before Linux 5.14 an ordinary user's other processes count as well, and there may be hundreds."""
+    major, minor = platform.release().split(".")[:2]
+    return os.getuid() == 0 or (int(major), int(minor)) >= (5, 14)
+
+
 def limit_resources(memory_bytes: int, disk_bytes: int) -> None:
     """For this process and all that it will start; `memory_bytes` of data per process."""
-    for name, value in (
+    for name, wanted in (
         ("CORE", 0),
         ("FSIZE", disk_bytes),
         ("NOFILE", 512),
@@ -218,7 +224,9 @@ def limit_resources(memory_bytes: int, disk_bytes: int) -> None:
         ("SIGPENDING", 256),
     ):
         number = getattr(resource, f"RLIMIT_{name}", None)
+        if name == "NPROC" and not _counts_processes_per_namespace():
+            continue
         if number is not None:
             hard = resource.getrlimit(number)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             resource.setrlimit(number, (value, value))

@@ -27,6 +27,7 @@ class Isolation(Protocol):
 
     def fresh(self) -> Any: ...
     def enter(self, identity: Any) -> None: ...
+    def clear(self, identities: list[Any], pids: list[int]) -> bool: ...
 
 
 class Refused(Exception):
@@ -89,6 +90,7 @@ def _compile_apart(source: bytes, isolation: Isolation) -> bytes:
         os.close(read_end)
         os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        isolation.clear([identity], [])
     if result is None:
         raise Refused(f"the source was not compiled within {_COMPILE_SECONDS:.0f} s")
     if len(result) < _LENGTH_BYTES:

@@ -130,7 +130,7 @@ def _options() -> argparse.Namespace:
 
 
 def _environment() -> None:
-    kept = {name: os.environ[name] for name in ("NLTK_DATA",) if name in os.environ}
+    kept = {name: os.environ[name] for name in ("NLTK_DATA", "PYTHONPATH") if name in os.environ}
     os.environ.clear()
     os.environ.update(
         kept,
