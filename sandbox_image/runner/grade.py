@@ -87,7 +87,8 @@ class Grade:
         self._started = 0.0
         self._overran = False
         self._poll = select.poll()
-        for descriptor in (self._channel.fileno(), watch.inbox, watch.wake, *self._streams):
+        self._attended = {self._channel.fileno(), watch.inbox, watch.wake, *self._streams}
+        for descriptor in self._attended:
             self._poll.register(descriptor, READABLE)
 
     def _become(self, channel: int, program: Program) -> NoReturn:
@@ -171,8 +172,7 @@ class Grade:
     def _listen(self) -> None:
         count, descriptors = self._watch.buffers.hear(self._channel)
         if not count:
-            if self._verdict is None:
-                self._poll.unregister(self._channel)  # closed by the grade: its process's end will tell
+            self._ignore(self._channel.fileno())  # closed by the grade: its process's end will tell
             return
         try:
             while self._verdict is None and self._understand(descriptors):
@@ -206,13 +206,15 @@ class Grade:
 
     def _drain(self, descriptor: int, reads: int) -> None:
         output = self._watch.buffers.outputs[self._streams[descriptor]]
-        for _ in range(reads):
-            if not output.drain(descriptor):
-                break
-        else:
+        if all(output.drain(descriptor) for _ in range(reads)):
             return
         if reads == 1:
-            self._poll.unregister(descriptor)  # its end: everyone has closed it
+            self._ignore(descriptor)  # its end: everyone has closed it
+
+    def _ignore(self, descriptor: int) -> None:
+        if descriptor in self._attended:
+            self._attended.discard(descriptor)
+            self._poll.unregister(descriptor)
 
     def _reap(self) -> None:
         """Bury the dead, orphans too; the end of the grade's own process without an answer is an answer."""

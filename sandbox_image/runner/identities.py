@@ -13,7 +13,7 @@ _RESERVED_BYTES = 48 << 20  # so that a grade meets its own limit before the ker
 def choose(options: argparse.Namespace) -> Any:
     """The order matters: what is inherited is set first, and the runner itself must not be looked into."""
     if options.isolation == "uids":
-        chosen: Any = Uids(options.first_uid, options.uids)
+        chosen: Any = Uids(options.first_uid, options.uids, options.skip_uids)
     else:
         chosen = Namespaces(options.memory_bytes, options.disk_bytes)
     isolation.limit_resources(options.memory_bytes - _RESERVED_BYTES, options.disk_bytes)

@@ -122,6 +122,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--isolation", choices=("uids", "namespaces"), default="uids")
     parser.add_argument("--first-uid", type=int, default=10_000)
     parser.add_argument("--uids", type=int, default=50_000)
+    parser.add_argument("--skip-uids", type=int, default=0)
     parser.add_argument("--timeout-seconds", type=float, default=120.0)
     parser.add_argument("--memory-bytes", type=int, default=2 << 30)
     parser.add_argument("--disk-bytes", type=int, default=1 << 30)

@@ -17,10 +17,10 @@ class Uids:
 
     tick = False
 
-    def __init__(self, first: int, count: int) -> None:
+    def __init__(self, first: int, count: int, skip: int) -> None:
         self._first = first
         self._count = count
-        self._used = 0
+        self._used = skip
         self._oom = _open_first(_OOM_COUNTERS)
         self._kills = self._read_kills()
 
