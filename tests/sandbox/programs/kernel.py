@@ -175,21 +175,22 @@ def privileges(item):
 
 
 def limits_raised(item):
+    """No limit that is set can be lifted, and no process leaves a core file."""
     import resource
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    unlimited = resource.RLIM_INFINITY
-    facts = [resource.getrlimit(resource.RLIMIT_CORE)[0] == 0]
-    if hard != unlimited:
-        attempt = observed(lambda: resource.setrlimit(resource.RLIMIT_DATA, (unlimited, unlimited)))
-        facts.append(attempt == 1.0 or resource.getrlimit(resource.RLIMIT_DATA)[1] != unlimited)
-    try:
-        resource.setrlimit(resource.RLIMIT_DATA, (unlimited, unlimited))
-    except ValueError:
-        facts.append(True)  # what Python makes of EPERM here
-    except OSError:
-        facts.append(True)
-    return all_true(*facts)
+    facts = [resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)]
+    for name in ("RLIMIT_CORE", "RLIMIT_DATA", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_MEMLOCK"):
+        number = getattr(resource, name)
+        hard = resource.getrlimit(number)[1]
+        if hard == resource.RLIM_INFINITY:
+            continue
+        try:
+            resource.setrlimit(number, (hard, hard + 1))
+        except (OSError, ValueError):  # ValueError is what Python makes of EPERM here
+            facts.append(True)
+        else:
+            facts.append(False)
+    return all_true(len(facts) > 1, *facts)
 
 
 def priority(item):
