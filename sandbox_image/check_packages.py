@@ -58,7 +58,7 @@ def main() -> int:
             wrong += 1
             print(f"{name} is {version(name)}, not {pinned}", file=sys.stderr)
     for corpus in missing_corpora():
-        print(f"##### not in the image: NLTK's {corpus} #####", file=sys.stderr)
+        print(f"##### NLTK finds no {corpus} here #####", file=sys.stderr)
     return 1 if wrong else 0
 
 
