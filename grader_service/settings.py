@@ -147,15 +147,19 @@ class Settings(BaseSettings):
         None, description="Another OCI runtime for the containers, such as `runsc` or `kata`."
     )
     sandbox_image: str = Field(
-        "grader-sandbox", description="Name of the sandbox image; the grader's `image_tag` is its tag."
+        "grader-sandbox",
+        description="Name of the sandbox image; the grader's `image_tag` is its tag.",
     )
     sandbox_packages: Path = Field(
-        Path(".sandbox_packages"), description="Folder of the hosted list's packages, for bubblewrap."
+        Path(".sandbox_packages"),
+        description="Folder of the hosted list's packages, for bubblewrap.",
     )
     sandbox_workers: int = Field(
         0, ge=0, le=1000, description="Most warm workers at any time; 0 means 8 for each CPU."
     )
-    sandbox_spares: int = Field(1, ge=0, le=100, description="Workers kept ready for unseen graders.")
+    sandbox_spares: int = Field(
+        1, ge=0, le=100, description="Workers kept ready for unseen graders."
+    )
     sandbox_queue: int = Field(1000, ge=0, description="Most grades that wait for a worker.")
     sandbox_queue_seconds: float = Field(
         60.0, gt=0, description="Longest wait for a worker, in seconds."

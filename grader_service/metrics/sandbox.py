@@ -10,11 +10,11 @@ from grader_service.errors import kinds
 from grader_service.events import Engine, LossReason, SandboxOpened, SandboxRan, SandboxWorkerLost
 from grader_service.metrics.buckets import SECONDS
 from grader_service.sandbox.base import SandboxStatus
+from grader_service.sandbox.pool import WORKER_STATES
 
 ENGINES: tuple[str, ...] = get_args(Engine)
-ENDS = ("value", *kinds())
+ENDS = ("value", "cancelled", *kinds())
 LOSSES: tuple[str, ...] = get_args(LossReason)
-WORKER_STATES = ("busy", "idle", "spare")
 
 
 class SandboxMetrics:
@@ -57,6 +57,9 @@ class SandboxMetrics:
         self._workers = Gauge(
             "grader_sandbox_workers", "Workers by state.", ("state",), registry=registry
         )
+        self._waiting = Gauge(
+            "grader_sandbox_waiting", "Grades that wait for a worker.", registry=registry
+        )
         self._engine = Gauge(
             "grader_sandbox_engine",
             "1 for the engine that runs python graders.",
@@ -81,6 +84,7 @@ class SandboxMetrics:
         """Read engine and workers where they live, when somebody asks."""
         for engine in ENGINES:
             self._engine.labels(engine).set_function(partial(_is_engine, status, engine))
+        self._waiting.set_function(lambda: float(status().waiting))
         for state in WORKER_STATES:
             self._workers.labels(state).set_function(partial(_workers, status, state))
 

@@ -100,7 +100,8 @@ class DockerEngine:
             self._api.inspect_image(image)  # type: ignore[no-untyped-call]
         except ImageNotFound as error:
             raise LaunchFailed(
-                f"the container engine has no image {image!r}: build it with `make image`", permanent=True
+                f"the container engine has no image {image!r}: build it with `make image`",
+                permanent=True,
             ) from error
         except _ENGINE_ERRORS as error:
             raise LaunchFailed(f"the container engine does not answer: {_line(error)}") from error
@@ -128,7 +129,8 @@ class DockerEngine:
             return container, stream
         except ImageNotFound as error:
             raise LaunchFailed(
-                f"the container engine has no image {image!r}: build it with `make image`", permanent=True
+                f"the container engine has no image {image!r}: build it with `make image`",
+                permanent=True,
             ) from error
         except _ENGINE_ERRORS as error:
             if container is not None:
@@ -194,7 +196,9 @@ class DockerEngine:
         return []
 
     def _remove_leftovers(self) -> int:
-        gone = [each["Id"] for each in self._labelled() if is_gone(each["Labels"].get(OWNER_LABEL, ""))]
+        gone = [
+            each["Id"] for each in self._labelled() if is_gone(each["Labels"].get(OWNER_LABEL, ""))
+        ]
         for container in gone:
             self._remove(container)
         return len(gone)

@@ -83,7 +83,9 @@ async def _bubblewrap(
     engine = await stack.enter_async_context(open_bubblewrap(visible, _limits(settings)))
     warnings: tuple[str, ...] = ()
     if not packages.is_dir():
-        warnings = (f"python graders see no packages: {str(packages)!r} is not there; `make packages` fills it",)
+        warnings = (
+            f"python graders see no packages: {str(packages)!r} is not there; `make packages` fills it",
+        )
     reason = "; ".join(("bubblewrap works here", *(f"not {each}" for each in reasons)))
     observe(SandboxOpened("bubblewrap", ready=True, reason=reason, warnings=warnings))
     return await _warm(engine, settings, reason, observe, stack)

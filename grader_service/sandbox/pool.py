@@ -79,7 +79,9 @@ class _Waiter:
 class Pool:
     """Made by `open_pool`; `hold` is the one verb."""
 
-    def __init__(self, engine: Engine, sizes: Sizes, spare_tag: str, observe: ObserveSandbox) -> None:
+    def __init__(
+        self, engine: Engine, sizes: Sizes, spare_tag: str, observe: ObserveSandbox
+    ) -> None:
         self._engine = engine
         self._sizes = sizes
         self._spare_tag = spare_tag
@@ -92,7 +94,7 @@ class Pool:
         self._closing = False
         self.trouble = ""
 
-    def counts(self) -> Mapping[WorkerState, int]:
+    def counts(self) -> Mapping[str, int]:
         """Members by state, every state named."""
         counted = dict.fromkeys(WORKER_STATES, 0)
         for member in self._members:
@@ -157,7 +159,9 @@ class Pool:
                 del self._waiters[waiter.key]
         future = waiter.future
         if future.done() and not future.cancelled() and future.exception() is None:
-            self._offer(future.result())  # handed over in the very moment in which the wait was over
+            self._offer(
+                future.result()
+            )  # handed over in the very moment in which the wait was over
 
     def _idle(self, key: Key) -> Member | None:
         for member in self._members:
@@ -240,7 +244,9 @@ class Pool:
         has_some = any(member.key == key for member in self._members if member.state != "ending")
         if has_some and now - self._waiters[key][0].since < _MORE_SECONDS:
             return False
-        unused = [each for each in self._members if each.state in ("idle", "spare") and each.key != key]
+        unused = [
+            each for each in self._members if each.state in ("idle", "spare") and each.key != key
+        ]
         if not unused:
             return False
         self._retire(min(unused, key=lambda each: (each.state == "spare", each.since)))
@@ -318,13 +324,17 @@ class Pool:
         self._failures, self._next_spare = 0, 0.0
         if self.trouble:
             self.trouble = ""
-            self._observe(SandboxOpened(self._engine.name, ready=True, reason="the engine works again"))
+            self._observe(
+                SandboxOpened(self._engine.name, ready=True, reason="the engine works again")
+            )
 
     def _fail(self, key: Key | None, error: CannotGrade | SourceRefused) -> None:
         """Tell all who wait for a key, unless another member of theirs is alive."""
         if key is None:
             return
-        alive = any(each.key == key and each.state in ("idle", "busy", "cleaning") for each in self._members)
+        alive = any(
+            each.key == key and each.state in ("idle", "busy", "cleaning") for each in self._members
+        )
         if alive and not isinstance(error, SourceRefused):
             return
         for waiter in self._waiters.pop(key, ()):
@@ -360,7 +370,9 @@ class Pool:
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             if task.cancelled() or task.exception() is not None:
-                self._fail(member.key, SandboxUnavailable("the sandbox worker could not be started"))
+                self._fail(
+                    member.key, SandboxUnavailable("the sandbox worker could not be started")
+                )
                 if member.state == "ending":
                     self._members.discard(member)
                 else:
@@ -388,7 +400,10 @@ class Pool:
             member.worker.lose("silent")
         elif member.state == "idle" and now - member.since > _IDLE_SECONDS:
             self._retire(member)
-        elif member.state in ("idle", "spare") and now - max(member.pinged, member.since) > _PING_EVERY_SECONDS:
+        elif (
+            member.state in ("idle", "spare")
+            and now - max(member.pinged, member.since) > _PING_EVERY_SECONDS
+        ):
             member.pinged = now
             if not member.worker.ping():
                 member.worker.lose("silent")

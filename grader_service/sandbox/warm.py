@@ -18,10 +18,16 @@ from grader_service.errors import (
 )
 from grader_service.events import ObserveSandbox, SandboxRan
 from grader_service.sandbox import frames, verdicts
-from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, MAX_SOURCE_BYTES, Outcome, Program, SandboxStatus
+from grader_service.sandbox.base import (
+    DEFAULT_IMAGE_TAG,
+    MAX_SOURCE_BYTES,
+    Outcome,
+    Program,
+    SandboxStatus,
+)
 from grader_service.sandbox.engine import Engine, Limits
 from grader_service.sandbox.frames import Answer
-from grader_service.sandbox.pool import Key, Pool, WorkerState
+from grader_service.sandbox.pool import Key, Pool
 from grader_service.sandbox.worker import SourceRefused, Worker, WorkerLost
 
 ALIASES: Mapping[str, str] = {"alpha": DEFAULT_IMAGE_TAG}
@@ -44,7 +50,9 @@ class _Run:
 class WarmSandbox:
     """Implements `Sandbox`."""
 
-    def __init__(self, engine: Engine, pool: Pool, limits: Limits, reason: str, observe: ObserveSandbox) -> None:
+    def __init__(
+        self, engine: Engine, pool: Pool, limits: Limits, reason: str, observe: ObserveSandbox
+    ) -> None:
         self._engine = engine
         self._pool = pool
         self._limits = limits
@@ -54,15 +62,13 @@ class WarmSandbox:
 
     def status(self) -> SandboxStatus:
         trouble = self._pool.trouble
-        return SandboxStatus(self._engine.name, ready=not trouble, reason=trouble or self._reason)
-
-    def workers(self) -> Mapping[WorkerState, int]:
-        """Workers by state, for a gauge."""
-        return self._pool.counts()
-
-    def waiting(self) -> int:
-        """Grades that wait for a worker, for a gauge."""
-        return self._pool.waiting
+        return SandboxStatus(
+            self._engine.name,
+            ready=not trouble,
+            reason=trouble or self._reason,
+            workers=self._pool.counts(),
+            waiting=self._pool.waiting,
+        )
 
     async def run(self, program: Program) -> Outcome:
         run = _Run(time.perf_counter())
@@ -113,7 +119,9 @@ class WarmSandbox:
                 return await worker.grade(request)
         except TimeoutError:
             worker.lose("silent")
-            raise TimeLimitExceeded(f"time limit exceeded: the grader ran for {limit:g} s") from None
+            raise TimeLimitExceeded(
+                f"time limit exceeded: the grader ran for {limit:g} s"
+            ) from None
 
 
 def _encode(program: Program) -> tuple[bytes, bytes]:
@@ -121,9 +129,13 @@ def _encode(program: Program) -> tuple[bytes, bytes]:
     try:
         source = program.source.encode()
     except UnicodeEncodeError as error:
-        raise SourceInvalid("the source is no valid Unicode text: it contains a lone surrogate") from error
+        raise SourceInvalid(
+            "the source is no valid Unicode text: it contains a lone surrogate"
+        ) from error
     if len(source) > MAX_SOURCE_BYTES:
-        raise SourceInvalid(f"the source has {len(source):,} bytes; at most {MAX_SOURCE_BYTES:,} are allowed")
+        raise SourceInvalid(
+            f"the source has {len(source):,} bytes; at most {MAX_SOURCE_BYTES:,} are allowed"
+        )
     try:
         request = json.dumps({"sample": program.sample, "item": program.item}).encode()
     except RecursionError:

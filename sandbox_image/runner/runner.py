@@ -39,7 +39,12 @@ class Runner:
         _silence()
         self._wake = _wake_on_death()
         self._watch = Watch(
-            choose(options), options.timeout_seconds, Buffers(), self._inbox, self._wake, isolation.Filter()
+            choose(options),
+            options.timeout_seconds,
+            Buffers(),
+            self._inbox,
+            self._wake,
+            isolation.Filter(),
         )
 
     def serve(self) -> None:

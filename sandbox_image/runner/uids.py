@@ -31,7 +31,9 @@ class Uids:
 
     def enter(self, uid: int) -> None:
         """Become that user; for the new process itself."""
-        with open("/proc/self/oom_score_adj", "w") as file:  # before the change: afterwards it is not ours
+        with open(
+            "/proc/self/oom_score_adj", "w"
+        ) as file:  # before the change: afterwards it is not ours
             file.write("1000")
         os.setgroups([])
         os.setresgid(uid, uid, uid)

@@ -76,7 +76,10 @@ class Untrusted:
             os.closerange(4, 512)
             os.umask(0o077)
             os.chdir("/tmp")
-            for number, value in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_FSIZE, _DISK_BYTES)):
+            for number, value in (
+                (resource.RLIMIT_DATA, memory_bytes),
+                (resource.RLIMIT_FSIZE, _DISK_BYTES),
+            ):
                 value = min(value, resource.getrlimit(number)[1])
                 resource.setrlimit(number, (value, value))
             self._filter.enter()

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from tests.sandbox.conformance import CHECKS, Check, hold, plain_grades, run
 from tests.sandbox.expect import fails, value
-from tests.sandbox.sources import ACCEPTED, ENDLESS_MODULE, MAX_SOURCE_BYTES, ODD_MODULES, PLAIN, WRONG, padded
+from tests.sandbox.sources import (
+    ACCEPTED,
+    ENDLESS_MODULE,
+    MAX_SOURCE_BYTES,
+    ODD_MODULES,
+    PLAIN,
+    WRONG,
+    padded,
+)
 
 from grader_service import errors
 from grader_service.sandbox.base import Program, Sandbox
@@ -19,11 +27,15 @@ def grade(source: str, length: int = 5) -> Program:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.program}-{check.name}")
-async def test_check(check: Check, sandbox: Sandbox, hurried: Sandbox, world: dict[str, Any]) -> None:
+async def test_check(
+    check: Check, sandbox: Sandbox, hurried: Sandbox, world: dict[str, Any]
+) -> None:
     await hold(hurried if check.hurried else sandbox, check, world)
 
 
-async def test_no_listener_of_the_host_was_reached(sandbox: Sandbox, world: dict[str, Any], visits: list[str]) -> None:
+async def test_no_listener_of_the_host_was_reached(
+    sandbox: Sandbox, world: dict[str, Any], visits: list[str]
+) -> None:
     for check in CHECKS:
         if check.program == "network":
             await hold(sandbox, check, world)
@@ -81,4 +93,6 @@ async def test_two_sources_and_two_tenants_share_nothing(sandbox: Sandbox) -> No
         for tenant in ("a", "b")
     ]
     seen = await asyncio.gather(*(run(sandbox, program) for program, _ in programs))
-    assert [value(expected)(each) for each, (_, expected) in zip(seen, programs, strict=True)] == [None] * 48
+    assert [value(expected)(each) for each, (_, expected) in zip(seen, programs, strict=True)] == [
+        None
+    ] * 48

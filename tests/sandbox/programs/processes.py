@@ -107,7 +107,12 @@ def leave_writer(item):
 
     bodies = [struct.pack(order + "d", 1.0) for order in "<>"]
     heads = [struct.pack("!cI16s", kind, 8, bytes(16)) for kind in (b"V", b"A", b"R")]
-    forged = [b'{"value": 1.0}\n', b"1.0\n", *bodies, *(head + body for head in heads for body in bodies)]
+    forged = [
+        b'{"value": 1.0}\n',
+        b"1.0\n",
+        *bodies,
+        *(head + body for head in heads for body in bodies),
+    ]
 
     def write():
         while True:
@@ -257,7 +262,11 @@ def descriptors_exhausted(item):
         try:
             opened.append(os.open("/dev/null", os.O_RDONLY))
         except OSError as error:
-            return float(count) if error.errno in (errno.EMFILE, errno.ENFILE) else -100.0 - error.errno
+            return (
+                float(count)
+                if error.errno in (errno.EMFILE, errno.ENFILE)
+                else -100.0 - error.errno
+            )
     return -1.0
 
 
@@ -275,7 +284,11 @@ def pipes_filled(item):
             except BlockingIOError:
                 continue
     except OSError as error:
-        return 1.0 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM) and filled < 2 << 30 else 0.0
+        return (
+            1.0
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM) and filled < 2 << 30
+            else 0.0
+        )
     return -1.0
 
 
