@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import docker
-from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.errors import DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 from requests.exceptions import RequestException
 
@@ -226,7 +226,7 @@ class DockerEngine:
 def is_old_runc(version: str) -> bool:
     """Whether a version like `1.1.5+ds1` is older than the first without the escapes of 2025."""
     numbers = []
-    for part in version.split("+")[0].split("-")[0].split(".")[:3]:
+    for part in version.split("+", maxsplit=1)[0].split("-", maxsplit=1)[0].split(".")[:3]:
         if not part.isdigit():
             return False
         numbers.append(int(part))

@@ -14,11 +14,8 @@ import argparse
 import gc
 import json
 import signal
-import socket
 import time
-from typing import Any
 
-import failures
 import isolation
 import program
 import wire

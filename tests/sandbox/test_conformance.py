@@ -4,6 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+
+from grader_service import errors
+from grader_service.sandbox.base import Program, Sandbox
 from tests.sandbox.conformance import CHECKS, Check, hold, plain_grades, run
 from tests.sandbox.expect import fails, value
 from tests.sandbox.sources import (
@@ -15,9 +18,6 @@ from tests.sandbox.sources import (
     WRONG,
     padded,
 )
-
-from grader_service import errors
-from grader_service.sandbox.base import Program, Sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
