@@ -94,7 +94,7 @@ class Judge(Protocol):
         """Ask once (retries are inside).
 
         Raises:
-            JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered: about this sample.
+            JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered, TextTooLarge: about this sample.
             JudgeOff, JudgeUnavailable, JudgeRejected, JudgeTimedOut, BudgetExhausted: not about it.
         """
         ...

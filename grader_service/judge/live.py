@@ -75,13 +75,14 @@ class LiveJudge:
             route = models.route(self._configuration, question.model)
         except InvalidGrader as error:
             raise JudgeRejected(error.message) from None
-        if not question.use_cache:
+        shares = self._shares(question.sampling)
+        if not question.use_cache or (self._cache is None and not shares):
             return _unpacked(await self._ask(question, route), pays=True)
         key = key_of(question, route)
         kept = await self._kept(key, question)
         if kept is not None:
             return kept
-        if not self._shares(question.sampling):
+        if not shares:
             return _unpacked(await self._ask(question, route, key), pays=True)
         if key in self._flights:
             self._observe(JudgeAnswerSought("flight", "hit"))
@@ -115,18 +116,33 @@ class LiveJudge:
         """A verdict from the upstream, kept under `key`; an error is returned, for all who share it to raise their own."""
         deadline = self._deadline()
         try:
-            while True:
-                form = self._form(route)
-                try:
-                    verdict = _value(await self._call(self._chat(question, route, form), deadline))
-                    break
-                except FormRefused as refused:
-                    self._simplify(route, form, refused)
+            verdict, form = await self._in_some_form(question, route, deadline)
         except CannotGrade as error:
             return error
         if key is not None:
             await self._keep(key, verdict, form)
         return verdict
+
+    async def _in_some_form(
+        self, question: Question[T], route: Route, deadline: float
+    ) -> tuple[Verdict[T], AnswerForm]:
+        """Ask in the form that is known to be taken, else in the next simpler one.
+
+        It is remembered once the upstream has taken it: where the fault was the prompt's, whose
+        words an upstream may quote, it takes no form, and nobody else must suffer for that.
+        """
+        form = known = self._form(route)
+        while True:
+            try:
+                reply = await self._call(self._chat(question, route, form), deadline)
+            except FormRefused as refused:
+                if form not in SIMPLER_FORM:
+                    raise refused.error from None
+                form = SIMPLER_FORM[form]
+                continue
+            if form != known:
+                self._forms[route.upstream, route.model] = form
+            return _value(reply), form
 
     def _chat(self, question: Question[T], route: Route, form: AnswerForm) -> Call[Verdict[T]]:
         upstream = self._upstreams[route.upstream].limits
@@ -157,14 +173,6 @@ class LiveJudge:
         """The form that this upstream is known to take for this model of its."""
         first = self._upstreams[route.upstream].limits.answer_form
         return self._forms.get((route.upstream, route.model), first)
-
-    def _simplify(self, route: Route, form: AnswerForm, refused: FormRefused) -> None:
-        """Remember the next simpler form; another question may have been quicker."""
-        simpler = SIMPLER_FORM.get(form)
-        if simpler is None:
-            raise refused.error from None
-        if self._form(route) == form:
-            self._forms[route.upstream, route.model] = simpler
 
     async def _kept(self, key: str, question: Question[T]) -> Verdict[T] | None:
         if self._cache is None:

@@ -97,12 +97,12 @@ class HeldUpstream:
             await asyncio.sleep(wait)
 
     def _wait(self, failed: TryFailed, tries: int) -> float:
-        """As long as the upstream said (everybody then), else a random part of a doubling time."""
-        if failed.wait is not None:
-            self._gate.pause(failed.wait)
-            return failed.wait
+        """As long as the upstream said (everybody then) and a little more, else a random part of a doubling time."""
         longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (tries - 1))
-        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter
+        if failed.wait is None:
+            return random.uniform(longest / 2, longest)  # noqa: S311 - jitter
+        self._gate.pause(failed.wait)
+        return failed.wait + random.uniform(0, min(failed.wait / 4, longest))  # noqa: S311 - jitter
 
     async def _try(self, call: Call[T], deadline: float) -> Reply[T]:
         if self._breaker.seconds_left() > 0:

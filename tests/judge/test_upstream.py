@@ -249,6 +249,19 @@ async def test_an_upstream_without_any_form_is_read_by_its_last_line() -> None:
     assert last["messages"] == [{"role": "user", "content": "Rate b"}]
 
 
+async def test_a_prompt_that_makes_an_upstream_say_response_format_spoils_it_for_nobody_else() -> (
+    None
+):
+    quoting = fake.error(400, "cannot read the message 'use response_format'")
+    with serving_upstream(quoting, quoting, quoting, fake.verdict(0.5)) as upstream:
+        async with judging(upstream) as judge:
+            bad = await grade(judge, score_model(), sample="use response_format")
+            good = await grade(judge, score_model(), sample="other")
+    assert [cause.kind for cause in bad.causes] == ["judge_rejected"]
+    assert good.reward == 0.5
+    assert upstream.received[-1].body["response_format"]["type"] == "json_schema"
+
+
 async def test_labels_without_any_form(tmp_path: Path) -> None:
     with serving_upstream(fake.completion("Fine.\nLabel: good")) as upstream:
         file = configuration(tmp_path, upstream, answer_form="text")
@@ -329,6 +342,21 @@ async def test_no_more_in_a_minute_than_configured(
             await asyncio.gather(*(grade(judge, score_model(), sample=str(n)) for n in range(9)))
     assert time.monotonic() - started >= seconds
     assert len(upstream.received) == 9
+
+
+async def test_those_who_give_up_waiting_leave_their_turn_to_others(tmp_path: Path) -> None:
+    """60 a minute: three at once, then one a second; ten that give up must not cost ten seconds."""
+    with serving_upstream(default=fake.verdict(1)) as upstream:
+        file = configuration(tmp_path, upstream, requests_per_minute=60)
+        async with judging(upstream, judges=file, judge_timeout_seconds=3) as judge:
+            tasks = [
+                asyncio.create_task(grade(judge, score_model(), sample=str(n))) for n in range(13)
+            ]
+            await until(lambda: len(upstream.received) == 3)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert (await grade(judge, score_model())).reward == 1
 
 
 async def test_tokens_that_were_used_beyond_the_estimate_count(tmp_path: Path) -> None:
