@@ -352,7 +352,7 @@ async def test_those_who_give_up_waiting_leave_their_turn_to_others(tmp_path: Pa
             tasks = [
                 asyncio.create_task(grade(judge, score_model(), sample=str(n))) for n in range(13)
             ]
-            await until(lambda: len(upstream.received) == 3)
+            await until(lambda: len(upstream.received) >= 3)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
