@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+START_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class Serving:
@@ -54,12 +56,14 @@ def serving(**settings: Any) -> Iterator[Serving]:
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:
-    while process.poll() is None:
+    """From the line that says so, which needs the log level info."""
+    end = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
         for line in log.read_text().splitlines():
             if '"event":"listening"' in line:
                 return str(json.loads(line)["url"])
         time.sleep(0.02)
-    raise RuntimeError(f"the server ended before it listened: {log.read_text()}")
+    raise RuntimeError(f"the server did not come to listen: {log.read_text()}")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -18,14 +18,14 @@ def rouge_n(n: int) -> Callable[[Resources, str, str], float]:
     """The metric that compares runs of n words, n from 1 to 9."""
     kind = f"rouge{n}"
 
-    def metric(resources: Resources, hypothesis: str, reference: str) -> float:  # noqa: ARG001
+    def metric(resources: Resources, hypothesis: str, reference: str) -> float:
         scorer = RougeScorer([kind], tokenizer=DefaultTokenizer())
         return float(scorer.score(reference, hypothesis)[kind].fmeasure)
 
     return metric
 
 
-def rouge_l(resources: Resources, hypothesis: str, reference: str) -> float:  # noqa: ARG001
+def rouge_l(resources: Resources, hypothesis: str, reference: str) -> float:
     """The longest common subsequence of words, against both lengths."""
     tokenize = DefaultTokenizer().tokenize
     predicted, target = tokenize(hypothesis), tokenize(reference)

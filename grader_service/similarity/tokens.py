@@ -47,18 +47,21 @@ def load(folder: Path) -> Tokenize:
 
 
 def _with_plain_expressions(tokenizer: type) -> Any:
-    """A subclass whose constants hold `re`'s expressions instead of `regex`'s."""
+    """A subclass, for ASCII texts, whose constants hold `re`'s expressions instead of `regex`'s."""
     constants = {name: _plain(value) for name, value in vars(tokenizer).items() if name.isupper()}
     return type(tokenizer.__name__, (tokenizer,), constants)
 
 
 def _plain(value: Any) -> Any:
-    """Expressions and (nested) lists of them are compiled anew, other things kept."""
+    """The expressions of `regex` in (nested) lists are compiled anew, other things kept.
+
+    ASCII, because `regex` and `re` differ on whether \\x1c to \\x1f are white space, but not there.
+    """
     if isinstance(value, list | tuple):
         return type(value)(_plain(part) for part in value)
-    if isinstance(getattr(value, "pattern", None), str):
-        return re.compile(value.pattern, value.flags & _FLAGS)
-    return value
+    if isinstance(value, re.Pattern) or not isinstance(getattr(value, "pattern", None), str):
+        return value
+    return re.compile(value.pattern, value.flags & _FLAGS | re.ASCII)
 
 
 def _international(folder: Path) -> Tokenize:
