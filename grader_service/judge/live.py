@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
@@ -20,14 +20,14 @@ from grader_service.errors import (
 )
 from grader_service.events import JudgeAnswerSought, JudgeOutcome, Observe
 from grader_service.judge import models, request
-from grader_service.judge.base import Embeddings, Question, Sampling, Verdict
+from grader_service.judge.base import Embeddings, Load, Question, Sampling, Verdict
 from grader_service.judge.cache import Cache, CacheUnavailable, key_of
 from grader_service.judge.client import Client, Completion
 from grader_service.judge.config import AnswerForm, Configuration
 from grader_service.judge.faults import FormRefused, TryFailed
 from grader_service.judge.flight import Flights
 from grader_service.judge.models import Route
-from grader_service.judge.upstream import Call, HeldUpstream, Load, Reply
+from grader_service.judge.upstream import Call, HeldUpstream, Reply
 
 T = TypeVar("T")
 SingleFlight = Literal["identical", "deterministic", "off"]
@@ -35,6 +35,14 @@ SingleFlight = Literal["identical", "deterministic", "off"]
 SIMPLER_FORM: Final[Mapping[AnswerForm, AnswerForm]] = MappingProxyType(
     {"json_schema": "json_object", "json_object": "text"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the judge treats a question: its deadline, waiting and retries included, and what may share a call."""
+
+    timeout_seconds: float
+    single_flight: SingleFlight
 
 
 class LiveJudge:
@@ -50,21 +58,17 @@ class LiveJudge:
         upstreams: Mapping[str, HeldUpstream],
         cache: Cache | None,
         observe: Observe,
-        *,
-        timeout_seconds: float,
-        single_flight: SingleFlight,
+        manners: Manners,
     ) -> None:
         self._configuration = configuration
         self._upstreams = upstreams
         self._cache = cache
         self._observe = observe
-        self._timeout_seconds = timeout_seconds
-        self._single_flight = single_flight
+        self._manners = manners
         self._flights: Flights[Any] = Flights()
         self._forms: dict[tuple[str, str], AnswerForm] = {}
 
     def load(self) -> Mapping[str, Load]:
-        """What each upstream is doing, by name, for gauges."""
         return {name: upstream.load() for name, upstream in self._upstreams.items()}
 
     def check_model(self, model: str) -> bool | None:
@@ -106,9 +110,9 @@ class LiveJudge:
         return _value(reply)
 
     def _shares(self, sampling: Sampling) -> bool:
-        if self._single_flight == "deterministic":
+        if self._manners.single_flight == "deterministic":
             return sampling.temperature == 0 or sampling.seed is not None
-        return self._single_flight == "identical"
+        return self._manners.single_flight == "identical"
 
     async def _ask(
         self, question: Question[T], route: Route, key: str | None = None
@@ -167,7 +171,7 @@ class LiveJudge:
             raise failed.error from None
 
     def _deadline(self) -> float:
-        return time.monotonic() + self._timeout_seconds
+        return time.monotonic() + self._manners.timeout_seconds
 
     def _form(self, route: Route) -> AnswerForm:
         """The form that this upstream is known to take for this model of its."""

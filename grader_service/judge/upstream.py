@@ -10,7 +10,8 @@ from typing import Final, Generic, TypeVar
 from grader_service.errors import CannotGrade, JudgeTimedOut, JudgeUnavailable, Usage
 from grader_service.events import BreakerChanged, JudgeAnswered, JudgeOutcome, Observe
 from grader_service.judge import budget
-from grader_service.judge.breaker import Breaker, State
+from grader_service.judge.base import Load
+from grader_service.judge.breaker import Breaker
 from grader_service.judge.budget import Ledger, Reservation
 from grader_service.judge.client import Client
 from grader_service.judge.config import Upstream
@@ -43,15 +44,6 @@ class Call(Generic[T]):
     prompt_tokens: int
     completion_tokens: int
     send: Callable[[Client], Awaitable[Reply[T]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What an upstream is doing, for gauges."""
-
-    in_flight: int
-    waiting: int
-    breaker: State
 
 
 class HeldUpstream:

@@ -10,6 +10,7 @@ import pytest
 
 from grader_service.errors import Usage
 from grader_service.events import BreakerChanged, JudgeAnswered
+from grader_service.judge.base import Load
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
 from tests.judge.asking import (
@@ -449,6 +450,7 @@ async def test_a_slow_judge_delays_no_other_grader() -> None:
                 asyncio.create_task(grade(judge, score_model(), sample=str(n))) for n in range(4)
             ]
             await until(lambda: len(upstream.received) == 2)
+            assert judge.load() == {"llm": Load(in_flight=2, waiting=2, breaker="closed")}
             checked = await asyncio.gather(*(grade(judge, check) for _ in range(200)))
             assert not any(task.done() for task in slow)
             assert {result.reward for result in checked} == {1.0}
