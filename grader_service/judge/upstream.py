@@ -143,9 +143,8 @@ class HeldUpstream:
                 reservation.charge = 0.0
             self._told(call, failed.outcome, started, Usage())
             raise
-        except (
-            BaseException
-        ):  # cancelled: nobody waits for the answer, which may be paid all the same
+        except BaseException:
+            # Cancelled: nobody waits for the answer, which may have to be paid all the same.
             self._breaker.abandon()
             raise
         self._breaker.succeed()

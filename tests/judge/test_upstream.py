@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 
 from grader_service.errors import Usage
 from grader_service.events import BreakerChanged, JudgeAnswered
+from grader_service.graders.result import Result
 from grader_service.judge.base import Load
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
 from tests.judge.asking import (
+    PRICE,
     Seen,
     configuration,
     grade,
@@ -455,3 +458,38 @@ async def test_a_slow_judge_delays_no_other_grader() -> None:
             assert not any(task.done() for task in slow)
             assert {result.reward for result in checked} == {1.0}
             await asyncio.gather(*slow)
+
+
+async def test_in_a_storm_every_grade_is_its_own_or_a_named_failure(tmp_path: Path) -> None:
+    """A third of all tries fail somehow, some callers go away: nothing is mixed up, and nothing stays behind."""
+    faults = [soon(fake.error(500)), fake.throttled(retry_after_ms="5"), soon(fake.cut_short())]
+    chance = random.Random(7)
+
+    def weather(request: fake.Received) -> fake.Answer:
+        if chance.random() < 0.33:
+            return chance.choice(faults)
+        return fake.slow(chance.random() / 50, fake.obliging(request))
+
+    with serving_upstream(default=weather) as upstream:
+        file = configuration(tmp_path, upstream, concurrency=8, breaker_failures=1000, price=PRICE)
+        settings = {"judges": file, "state_dir": tmp_path / "state", "budget_total": 1e6}
+        async with judging(upstream, **settings) as judge:
+            tasks = [
+                asyncio.create_task(grade(judge, score_model(), sample=f"score: 0.{n}"))
+                for n in range(10, 130)
+            ]
+            await until(lambda: len(upstream.received) > 20)
+            for task in tasks[::10]:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            load = judge.load()
+    assert load == {"fake": Load(0, 0, "closed")}
+    kinds = set()
+    for n, result in enumerate(results, start=10):
+        if isinstance(result, asyncio.CancelledError):
+            continue
+        assert isinstance(result, Result)
+        kinds |= {cause.kind for cause in result.causes}
+        assert result.state == "failed" or result.reward == float(f"0.{n}")
+    assert kinds <= {"judge_unavailable"}
+    assert sum(isinstance(result, Result) and result.state == "value" for result in results) > 90
