@@ -255,7 +255,9 @@ def _connect(host: str | None) -> docker.APIClient:
     """The version is asked for, which shows that there is an engine."""
     host = host or _DEFAULT_HOST
     if host.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as trial:  # the SDK leaves its own open where nobody listens
+        with socket.socket(
+            socket.AF_UNIX
+        ) as trial:  # the SDK leaves its own open where nobody listens
             trial.connect(host.removeprefix("unix://"))
     return docker.APIClient(base_url=host, version="auto", timeout=_API_SECONDS)
 

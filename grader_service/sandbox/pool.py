@@ -27,7 +27,9 @@ _SWEEP_SECONDS = 1.0
 _PING_EVERY_SECONDS = 5.0
 _IDLE_SECONDS = 900.0
 _SPARE_RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
-_TURN_SECONDS = 1.0  # a worker is not taken from those who wait for it sooner: starting another is dear
+_TURN_SECONDS = (
+    1.0  # a worker is not taken from those who wait for it sooner: starting another is dear
+)
 _MORE_SECONDS = 0.05
 
 
@@ -191,7 +193,10 @@ class Pool:
 
     def _has_had_its_turn(self, member: Member) -> bool:
         """Whether a key without any member waits for room that only this one can make."""
-        if time.monotonic() - member.loaded < _TURN_SECONDS or len(self._members) < self._sizes.workers:
+        if (
+            time.monotonic() - member.loaded < _TURN_SECONDS
+            or len(self._members) < self._sizes.workers
+        ):
             return False
         served = self._served()
         starving = sum(key not in served for key in self._waiters)
@@ -212,7 +217,9 @@ class Pool:
             return
         coming = self._count(("ending",))
         served = self._served()
-        for key in sorted(self._waiters, key=lambda each: (each in served, self._waiters[each][0].since)):
+        for key in sorted(
+            self._waiters, key=lambda each: (each in served, self._waiters[each][0].since)
+        ):
             for _ in range(self._wanted(key)):
                 if self._seize(key):
                     continue
