@@ -31,7 +31,12 @@ def test_a_hundred_thousand_characters_go_away(metric: str) -> None:
         ("gleu", "WRatio", "a", "! " * 500),
         ("meteor", "WRatio", ". " * 500, "a"),
         ("fuzzy_match", "WRatio", "a" * 1000, "ab" * 1000),  # partial: every window of the longer
-        ("fuzzy_match", "WRatio", "!" * 700 + "b" * 800, "c" * 1500),  # marks at the ends do not count
+        (
+            "fuzzy_match",
+            "WRatio",
+            "!" * 700 + "b" * 800,
+            "c" * 1500,
+        ),  # marks at the ends do not count
         ("fuzzy_match", "partial_ratio", "a" * 1000, "b" * 1000),
         ("fuzzy_match", "partial_token_set_ratio", "a" * 1000, "b" * 1000),
     ],

@@ -31,7 +31,10 @@ async def _engine(settings: Settings) -> AsyncIterator[Similarity]:
 
 def _prose(characters: int, seed: int) -> str:
     choose = random.Random(seed)
-    words = ("".join(choose.choices("etaoinshrdlu", k=choose.randint(2, 9))) for _ in range(characters // 6))
+    words = (
+        "".join(choose.choices("etaoinshrdlu", k=choose.randint(2, 9)))
+        for _ in range(characters // 6)
+    )
     return " ".join(word + choose.choice(["", "", "", ".", ","]) for word in words)
 
 
@@ -49,20 +52,28 @@ async def test_long_and_short_texts_have_the_digits_of_the_table(
 async def test_too_large_is_named(nltk_data: Path) -> None:
     async with _engine(Settings(nltk_data=nltk_data, similarity_max_characters=1000)) as engine:
         assert await engine.compare("rouge_1", "a" * 1000, "b") == 0.0
-        with pytest.raises(TextTooLarge, match=r"1,001 characters.*1,000.*GRADER_SIMILARITY_MAX_CHARACTERS"):
+        with pytest.raises(
+            TextTooLarge, match=r"1,001 characters.*1,000.*GRADER_SIMILARITY_MAX_CHARACTERS"
+        ):
             await engine.compare("rouge_1", "a", "b" * 1001)
 
 
 async def test_too_slow_is_named_and_the_next_comparison_works(nltk_data: Path) -> None:
     slow = "ab" * 400_000, "ba" * 400_000 + "c"
-    async with _engine(Settings(nltk_data=nltk_data, similarity_timeout_seconds=2, workers=1)) as engine:
-        with pytest.raises(TextTooSlow, match=r"800,000 and 800,001 characters.*2 s.*GRADER_SIMILARITY_TIMEOUT"):
+    async with _engine(
+        Settings(nltk_data=nltk_data, similarity_timeout_seconds=2, workers=1)
+    ) as engine:
+        with pytest.raises(
+            TextTooSlow, match=r"800,000 and 800,001 characters.*2 s.*GRADER_SIMILARITY_TIMEOUT"
+        ):
             await engine.compare("fuzzy_match", *slow)
         assert await engine.compare("rouge_1", "a " * 20_000, "a " * 20_000) == 1.0
 
 
 async def test_a_metric_that_runs_out_of_memory_is_named(nltk_data: Path) -> None:
-    settings = Settings(nltk_data=nltk_data, worker_memory_mebibytes=150, similarity_timeout_seconds=60)
+    settings = Settings(
+        nltk_data=nltk_data, worker_memory_mebibytes=150, similarity_timeout_seconds=60
+    )
     async with _engine(settings) as engine:
         with pytest.raises(TextTooLarge, match="GRADER_WORKER_MEMORY_MEBIBYTES"):
             await engine.compare("meteor", "a " * 500_000, "a " * 500_000)
@@ -128,7 +139,9 @@ async def test_two_texts_of_a_megabyte_leave_the_loop_alone(nltk_data: Path, met
     settings = Settings(nltk_data=nltk_data, similarity_timeout_seconds=4)
     async with _engine(settings) as engine, _watched() as stalls:
         results = await asyncio.gather(
-            engine.compare(metric, *texts), engine.compare(metric, *texts[::-1]), return_exceptions=True
+            engine.compare(metric, *texts),
+            engine.compare(metric, *texts[::-1]),
+            return_exceptions=True,
         )
     assert stalls.longest < 0.05
     assert all(isinstance(result, float | TextTooSlow) for result in results), results
