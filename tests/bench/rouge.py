@@ -1,14 +1,10 @@
-"""rouge_l on two texts of 2,000 words, against rouge-score's own: `python tests/bench/rouge.py` (10 s, no data needed).
-
-Both sides are timed in the same run, each several times, and their best is taken. Exits with 1
-where the values differ or the ratio is below the target.
-"""
+"""rouge_l of two texts of 2,000 words, against rouge-score's own: both in one run, each several times, the best taken."""
 
 import random
-import sys
 import time
 from collections.abc import Callable
 
+from rich.console import Console
 from rouge_score.rouge_scorer import RougeScorer
 
 from grader_service.similarity.rouge import rouge_l
@@ -32,19 +28,21 @@ def _best(function: Callable[[], float], rounds: int) -> tuple[float, float]:
     return value, min(seconds)
 
 
-def main() -> int:
+def main(console: Console) -> bool:
+    """True where the values are equal and the ratio reaches the target."""
     hypothesis, reference = _text(1), _text(2)
     scorer = RougeScorer(["rougeL"])
-    theirs, slow = _best(lambda: scorer.score(reference, hypothesis)["rougeL"].fmeasure, rounds=5)
+    theirs, slow = _best(lambda: scorer.score(reference, hypothesis)["rougeL"].fmeasure, rounds=4)
     ours, fast = _best(lambda: rouge_l(hypothesis, reference), rounds=50)
-    print(f"rouge_l of two texts of {WORDS:,} words, best of 5 and 50")
-    print(f"  rouge-score      {slow * 1e3:9.2f} ms   {theirs!r}")
-    print(f"  grader-service   {fast * 1e3:9.2f} ms   {ours!r}")
-    print(
-        f"  {slow / fast:.0f} times as fast (target {TARGET}), values {'equal' if ours == theirs else 'DIFFER'}"
+    ratio = slow / fast
+    good = ours == theirs and ratio >= TARGET
+    console.print(
+        f"  rouge-score {slow * 1e3:.0f} ms   grader-service {fast * 1e3:.2f} ms   "
+        f"values {'equal' if ours == theirs else 'DIFFER'} ({ours!r}, {theirs!r})"
     )
-    return 0 if ours == theirs and slow / fast >= TARGET else 1
+    console.print(f"  ratio {ratio:.0f}, wanted {TARGET}: {'met' if good else 'MISSED'}")
+    return good
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(not main(Console()))

@@ -1,20 +1,19 @@
 """The grader with scripted engines: what it asks of them, and what becomes of their answers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-from grader_service.errors import CannotGrade, JudgeAnswerInvalid, JudgeOff, TextTooSlow, Usage
-from grader_service.graders.context import Context, Engines
+from grader_service.errors import JudgeOff, JudgeUnavailable, TextTooSlow, Usage
 from grader_service.graders.result import Result
 from grader_service.graders.text_similarity import TextSimilarity
 from grader_service.judge.base import Embeddings
 from grader_service.judge.off import NoJudge
-from grader_service.sandbox.off import NoSandbox
 from grader_service.similarity.metrics import METRICS
+from tests.fakes.engines import ScriptedSimilarity, make_context
 
 GRADER = {
     "type": "text_similarity",
@@ -24,51 +23,34 @@ GRADER = {
     "evaluation_metric": "bleu",
     "pass_threshold": 0.5,
 }
+COSINE = {"evaluation_metric": "cosine"}
 
 
-@dataclass
-class ScriptedSimilarity:
-    """Answers what it was given, once each, and remembers the questions."""
-
-    answers: list[float | CannotGrade]
-    asked: list[tuple[str, str, str]] = field(default_factory=list)
-
+class RefusingSimilarity:
     async def compare(self, metric: str, hypothesis: str, reference: str) -> float:
-        self.asked.append((metric, hypothesis, reference))
-        answer = self.answers.pop(0)
-        if isinstance(answer, CannotGrade):
-            raise answer
-        return answer
+        raise TextTooSlow(f"{metric} did not end within 20 s")
 
 
 class ScriptedJudge(NoJudge):
     """Embeds by a table of vectors."""
 
-    def __init__(self, vectors: dict[str, Sequence[float]]) -> None:
+    def __init__(self, vectors: Mapping[str, Sequence[float]]) -> None:
         self.vectors = vectors
         self.tenants: list[str] = []
 
     async def embed(self, texts: Sequence[str], tenant: str = "") -> Embeddings:
         self.tenants.append(tenant)
-        return Embeddings(
-            [self.vectors[text] for text in texts], "embedding-model", Usage(prompt_tokens=7)
-        )
+        vectors = [self.vectors[text] for text in texts]
+        return Embeddings(vectors, "embedding-model", Usage(prompt_tokens=7))
 
 
 async def _grade(
-    similarity: ScriptedSimilarity | None = None,
-    judge: NoJudge | None = None,
     output: str = "hypothesis",
     answer: str = "reference",
-    **changes: Any,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    **engines: Any,
 ) -> Result:
-    engines = Engines(
-        similarity=similarity or ScriptedSimilarity([]),
-        sandbox=NoSandbox("none in this test"),
-        judge=judge or NoJudge(),
-        observe=lambda graded: None,
-    )
-    context = Context({"answer": answer}, {"output_text": output}, engines, tenant="team")
+    context = make_context({"answer": answer}, output, tenant="team", **engines)
     return await TextSimilarity.model_validate({**GRADER, **changes}).grade(context)
 
 
@@ -85,19 +67,16 @@ def test_other_metrics_are_refused(metric: object) -> None:
 
 async def test_input_is_the_hypothesis() -> None:
     similarity = ScriptedSimilarity([0.25])
-    result = await _grade(similarity)
+    result = await _grade(similarity=similarity)
     assert (result.reward, result.state) == (0.25, "value")
     assert similarity.asked == [("bleu", "hypothesis", "reference")]
 
 
 async def test_text_that_cannot_be_compared_is_invalid_and_keeps_its_words() -> None:
-    result = await _grade(
-        ScriptedSimilarity([TextTooSlow("did not end within 20 s")]), invalid_grade=0.1
-    )
+    result = await _grade(changes={"invalid_grade": 0.1}, similarity=RefusingSimilarity())
     assert (result.reward, result.state) == (0.1, "invalid")
-    assert [(cause.flag, cause.details) for cause in result.causes] == [
-        ("other_error", "did not end within 20 s")
-    ]
+    causes = [(cause.flag, cause.details) for cause in result.causes]
+    assert causes == [("other_error", "bleu did not end within 20 s")]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +92,7 @@ async def test_text_that_cannot_be_compared_is_invalid_and_keeps_its_words() -> 
 )
 async def test_cosine(hypothesis: list[float], reference: list[float], cosine: float) -> None:
     judge = ScriptedJudge({"hypothesis": hypothesis, "reference": reference})
-    result = await _grade(judge=judge, evaluation_metric="cosine")
+    result = await _grade(changes=COSINE, judge=judge)
     assert result.reward == pytest.approx(cosine, abs=1e-12)
     assert -1.0 <= result.reward <= 1.0
     assert result.usage == {"embedding-model": Usage(prompt_tokens=7)}
@@ -123,20 +102,19 @@ async def test_cosine(hypothesis: list[float], reference: list[float], cosine: f
 @pytest.mark.parametrize("vector", [[1.0], [float("nan"), 1.0], [float("inf"), 1.0], []])
 async def test_vectors_that_cannot_be_compared_are_not_a_zero(vector: list[float]) -> None:
     judge = ScriptedJudge({"hypothesis": [1.0, 2.0], "reference": vector})
-    result = await _grade(judge=judge, evaluation_metric="cosine")
-    assert [cause.kind for cause in result.causes] == [JudgeAnswerInvalid.kind]
+    result = await _grade(changes=COSINE, judge=judge)
+    assert [cause.kind for cause in result.causes] == [JudgeUnavailable.kind]
     assert result.usage == {"embedding-model": Usage(prompt_tokens=7)}
 
 
 async def test_cosine_without_a_judge_says_so() -> None:
-    result = await _grade(evaluation_metric="cosine")
+    result = await _grade(changes=COSINE)
     assert result.state == "failed"
-    assert [(cause.flag, cause.kind) for cause in result.causes] == [
-        ("model_grader_server_error", JudgeOff.kind)
-    ]
+    causes = [(cause.flag, cause.kind) for cause in result.causes]
+    assert causes == [("model_grader_server_error", JudgeOff.kind)]
 
 
 @pytest.mark.parametrize(("output", "answer"), [("", ""), ("", "a"), ("a", "")])
 async def test_cosine_of_nothing_is_zero(output: str, answer: str) -> None:
-    result = await _grade(output=output, answer=answer, evaluation_metric="cosine")
+    result = await _grade(output, answer, COSINE)
     assert (result.reward, result.state) == (0.0, "value")
