@@ -134,14 +134,20 @@ async def test_the_watch_sees_a_stall() -> None:
     assert stalls.longest > 0.1
 
 
+@pytest.fixture(scope="module")
+def megabytes() -> tuple[str, str]:
+    return _prose(1_000_000, 3), _prose(1_000_000, 4)
+
+
 @pytest.mark.parametrize("metric", metrics.METRICS)
-async def test_two_texts_of_a_megabyte_leave_the_loop_alone(nltk_data: Path, metric: str) -> None:
-    texts = _prose(1_000_000, 3), _prose(1_000_000, 4)
-    settings = Settings(nltk_data=nltk_data, similarity_timeout_seconds=4)
+async def test_two_texts_of_a_megabyte_leave_the_loop_alone(
+    nltk_data: Path, metric: str, megabytes: tuple[str, str]
+) -> None:
+    settings = Settings(nltk_data=nltk_data, similarity_timeout_seconds=2)
     async with _engine(settings) as engine, _watched() as stalls:
         results = await asyncio.gather(
-            engine.compare(metric, *texts),
-            engine.compare(metric, *texts[::-1]),
+            engine.compare(metric, *megabytes),
+            engine.compare(metric, *megabytes[::-1]),
             return_exceptions=True,
         )
     assert stalls.longest < 0.05
