@@ -49,6 +49,12 @@ format: install ## mend what can be mended
 serve: install ## the server on 127.0.0.1:8000
 	$(BIN)/grader-service serve
 
+image: install ## the sandbox image, on the Docker engine of this shell
+	sandbox_image/build
+
+packages: install ## the sandbox's packages for bubblewrap, where there is no Docker engine
+	sandbox_image/packages
+
 bench: install ## figures, as ratios taken in one run
 	$(BIN)/python -m tests.bench
 

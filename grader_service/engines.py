@@ -7,7 +7,7 @@ from grader_service.endpoints.open import open_endpoints
 from grader_service.events import Observe
 from grader_service.graders.context import Engines
 from grader_service.judge.open import open_judge
-from grader_service.sandbox.off import NoSandbox
+from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import MEBIBYTE, Settings
 from grader_service.similarity.engine import open_similarity
 from grader_service.workers import open_workers
@@ -23,12 +23,13 @@ async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[En
     async with (
         open_workers(settings.workers, settings.worker_memory_mebibytes * MEBIBYTE) as workers,
         open_similarity(settings, workers) as similarity,
+        open_sandbox(settings, observe) as sandbox,
         open_judge(settings, observe) as judge,
         open_endpoints(settings) as endpoints,
     ):
         yield Engines(
             similarity=similarity,
-            sandbox=NoSandbox("no sandbox"),
+            sandbox=sandbox,
             judge=judge,
             endpoints=endpoints,
             observe=observe,

@@ -1,6 +1,6 @@
 """What happened, as frozen data: graders emit it, metrics and logs listen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,8 +64,19 @@ JudgeOutcome = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeOpened:
+    """The judge is there: every (upstream, model) of the configuration as `JudgeAnswered` names them.
+
+    `budgets` has the limits of the spending guard by period, "day" and "total", where they are set.
+    """
+
+    models: tuple[tuple[str, str], ...]
+    budgets: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeAnswered:
-    """One try at an upstream is over: an HTTP call for a verdict or for embeddings.
+    """One try at an upstream is over: an HTTP call for a verdict or for embeddings, not one that was cancelled.
 
     `upstream` and `model` are names of the configuration (`model` may be a pattern, "embedding" for
     embeddings). `cost` is in the budget's currency, None where no price is known.
@@ -90,12 +101,16 @@ class JudgeAnswerSought:
     result: Literal["hit", "miss", "error"]
 
 
+BreakerState = Literal["closed", "open", "half_open"]
+"""Open: nothing is sent to the upstream. Half open: one probe is."""
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerChanged:
-    """An upstream's circuit breaker; open means that nothing is sent."""
+    """An upstream's circuit breaker has another state now."""
 
     upstream: str
-    state: Literal["closed", "open", "half_open"]
+    state: BreakerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +121,65 @@ class BudgetCharged:
     total: float
 
 
+Engine = Literal["docker", "bubblewrap", "off"]
+"""What runs python graders."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOpened:
+    """The sandbox has been chosen, or its readiness has changed; `warnings` are for the operator's log."""
+
+    engine: Engine
+    ready: bool
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRan:
+    """One program has had its end in the sandbox, or its end while waiting for a worker (`run_seconds` is 0).
+
+    `warm` tells that a worker for this source was ready; `end` is "value" or the `kind` of the error.
+    """
+
+    engine: Engine
+    warm: bool
+    queue_seconds: float
+    run_seconds: float
+    end: str
+
+
+LossReason = Literal["died", "dirty", "silent", "protocol"]
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxWorkerLost:
+    """A worker was thrown away although it was not too many: it died, left something behind, or went silent.
+
+    `last_words` is the end of the runner's stderr: lines of this service's own code, none of a grader's.
+    """
+
+    engine: Engine
+    reason: LossReason
+    last_words: str = ""
+
+
 Event = (
     Graded
     | Answered
     | CatalogueLoaded
+    | JudgeOpened
     | JudgeAnswered
     | JudgeAnswerSought
     | BreakerChanged
     | BudgetCharged
+    | SandboxOpened
+    | SandboxRan
+    | SandboxWorkerLost
 )
 
 Observe = Callable[[Event], None]
 """A listener: must return at once and never raise."""
+
+ObserveSandbox = Callable[[SandboxOpened | SandboxRan | SandboxWorkerLost], None]
+"""A listener for the sandbox's own events alone."""

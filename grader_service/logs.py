@@ -10,7 +10,15 @@ import orjson
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
-from grader_service.events import Answered, CatalogueLoaded, Event, Graded
+from grader_service.events import (
+    Answered,
+    BreakerChanged,
+    CatalogueLoaded,
+    Event,
+    Graded,
+    SandboxOpened,
+    SandboxWorkerLost,
+)
 from grader_service.settings import Settings
 
 
@@ -53,6 +61,14 @@ class Logs:
             self._answered(event)
         elif isinstance(event, CatalogueLoaded):
             self._loaded(event)
+        elif isinstance(event, SandboxOpened):
+            self._sandbox_opened(event)
+        elif isinstance(event, SandboxWorkerLost):
+            self._log.warning(
+                "sandbox_worker_lost", reason=event.reason, last_words=event.last_words
+            )
+        elif isinstance(event, BreakerChanged):
+            self._log.warning("judge_breaker", upstream=event.upstream, state=event.state)
 
     def _graded(self, event: Graded) -> None:
         self._defect(event.defect, event.request_id)
@@ -80,6 +96,11 @@ class Logs:
                 ms=round(event.seconds * 1000, 3),
                 request_id=event.request_id,
             )
+
+    def _sandbox_opened(self, event: SandboxOpened) -> None:
+        self._log.info("sandbox", engine=event.engine, ready=event.ready, reason=event.reason)
+        for warning in event.warnings:
+            self._log.warning("sandbox_warning", warning=warning)
 
     def _defect(self, defect: Exception | None, request_id: str) -> None:
         if defect is not None:

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from grader_service.errors import CannotStart
@@ -131,6 +138,40 @@ class Settings(BaseSettings):
         "auto",
         description="Engine for python graders: `docker`, `bubblewrap`, `off`, or `auto`, the first that works.",
     )
+    docker_host: str | None = Field(
+        None,
+        validation_alias=AliasChoices("grader_docker_host", "docker_host"),
+        description="Address of the container engine (`unix:///…`); `DOCKER_HOST` is read, too.",
+    )
+    sandbox_runtime: str | None = Field(
+        None, description="Another OCI runtime for the containers, such as `runsc` or `kata`."
+    )
+    sandbox_image: str = Field(
+        "grader-sandbox",
+        description="Name of the sandbox image; the grader's `image_tag` is its tag.",
+    )
+    sandbox_packages: Path = Field(
+        Path(".sandbox_packages"),
+        description="Folder of the hosted list's packages, for bubblewrap.",
+    )
+    sandbox_workers: int = Field(
+        0, ge=0, le=1000, description="Most warm workers at any time; 0 means 8 for each CPU."
+    )
+    sandbox_spares: int = Field(
+        1, ge=0, le=100, description="Workers kept ready for unseen graders."
+    )
+    sandbox_queue: int = Field(1000, ge=0, description="Most grades that wait for a worker.")
+    sandbox_queue_seconds: float = Field(
+        60.0, gt=0, description="Longest wait for a worker, in seconds."
+    )
+    sandbox_timeout_seconds: float = Field(
+        120.0, gt=0, le=3600, description="Time limit of one python grade, in seconds."
+    )
+    sandbox_memory_bytes: int = Field(
+        2 * 1024 * MEBIBYTE,
+        ge=128 * MEBIBYTE,
+        description="Memory limit of one python grade, in bytes; what it writes to /tmp counts.",
+    )
 
     # --- judge
     llm_base_url: str | None = Field(
@@ -149,7 +190,6 @@ class Settings(BaseSettings):
     )
     llm_price: str | None = Field(
         None,
-        pattern=r"^[0-9.]+,[0-9.]+,[0-9.]+$",
         description="Price of a million input, cached and output tokens, as `2.5,1.25,10`; a budget needs it.",
     )
     judges: Path | None = Field(
@@ -194,7 +234,7 @@ class Settings(BaseSettings):
         description="Hosts that endpoint graders may call, as `scorer.example.com,*.example.org`; `HOST:PORT` allows a private address too, `http://HOST:PORT` plain HTTP; empty turns them off.",
     )
     endpoint_timeout_seconds: float = Field(
-        120.0, gt=0, description="Longest time for one call of a scorer, tries included."
+        60.0, gt=0, description="Longest time for one call of a scorer; there are three tries."
     )
 
     @model_validator(mode="after")

@@ -9,7 +9,6 @@ from grader_service.graders.model_grader import ModelGrader
 from grader_service.graders.result import Score
 from grader_service.judge.forms import Number
 
-
 DEFAULT_RANGE = (0.0, 1.0)
 
 

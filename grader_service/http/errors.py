@@ -65,13 +65,13 @@ def install(app: FastAPI) -> None:
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestRefused)  # noqa: S101 - only this class is registered
+    assert isinstance(error, RequestRefused)
     return error_answer(error)
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     """What the router itself raises: 404 and 405."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - only this class is registered
+    assert isinstance(error, HTTPException)
     message = error.detail
     if error.status_code == 404:
         message = f"There is no {request.url.path!r} here; /docs lists what there is."

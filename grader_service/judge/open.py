@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from grader_service import settings as environment
 from grader_service.errors import CannotStart
-from grader_service.events import Observe
+from grader_service.events import JudgeOpened, Observe
 from grader_service.judge import budget, config
 from grader_service.judge.base import Judge
 from grader_service.judge.cache import open_cache
@@ -29,7 +29,7 @@ async def open_judge(settings: Settings, observe: Observe) -> AsyncIterator[Judg
         return
     # Below this line only: the SDK takes some 30 MB, which a server without a judge need not have.
     from grader_service.judge.client import open_client  # noqa: PLC0415
-    from grader_service.judge.live import LiveJudge  # noqa: PLC0415
+    from grader_service.judge.live import LiveJudge, Manners  # noqa: PLC0415
     from grader_service.judge.upstream import HeldUpstream  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
@@ -52,14 +52,25 @@ async def open_judge(settings: Settings, observe: Observe) -> AsyncIterator[Judg
             key = secret.get_secret_value() if secret else ""
             client = await stack.enter_async_context(open_client(name, upstream, key))
             upstreams[name] = HeldUpstream(client, upstream, ledger, observe)
+        observe(_opened(configuration, settings))
         yield LiveJudge(
             configuration,
             upstreams,
             cache,
             observe,
-            timeout_seconds=settings.judge_timeout_seconds,
-            single_flight=settings.judge_single_flight,
+            Manners(settings.judge_timeout_seconds, settings.judge_single_flight),
         )
+
+
+def _opened(configuration: Configuration, settings: Settings) -> JudgeOpened:
+    rules = dict(configuration.models)
+    if configuration.embedding is not None:
+        rules["embedding"] = configuration.embedding
+    limits = {"day": settings.budget_per_day, "total": settings.budget_total}
+    return JudgeOpened(
+        models=tuple((rule.upstream, name) for name, rule in rules.items()),
+        budgets={period: limit for period, limit in limits.items() if limit is not None},
+    )
 
 
 def read_configuration(settings: Settings) -> Configuration | None:

@@ -157,7 +157,7 @@ def _run(command: Sequence[str], folder: Path, seconds: float) -> None:
     """
     called = " ".join([Path(command[0]).name, *command[1:3]])
     try:
-        subprocess.run(  # noqa: S603 - our own commands, no shell
+        subprocess.run(
             command,
             cwd=folder,
             timeout=seconds,

@@ -34,7 +34,11 @@ def main(console: Console) -> bool:
         for metric in get_args(TextSimilarity.model_fields["evaluation_metric"].annotation)
         if metric != "cosine"
     ]
-    graders = [STRING_CHECK, MULTI, *({**TEXT_SIMILARITY, "evaluation_metric": metric} for metric in metrics)]
+    graders = [
+        STRING_CHECK,
+        MULTI,
+        *({**TEXT_SIMILARITY, "evaluation_metric": metric} for metric in metrics),
+    ]
     text = "The quick brown foxes were jumping over lazy dogs — déjà vu."
     with processes.serving(sandbox="off") as server:
         before = resident_mb(server.process.pid)

@@ -59,7 +59,11 @@ FITS, DOES_NOT_FIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
     ("label", "mode"),
     [(label, FITS) for label in OPERATIONS if label.startswith("POST")]
     # the generator cannot negate a schema that only refers to others, as validate's does
-    + [(label, DOES_NOT_FIT) for label in OPERATIONS if label.startswith("POST") and "validate" not in label],
+    + [
+        (label, DOES_NOT_FIT)
+        for label in OPERATIONS
+        if label.startswith("POST") and "validate" not in label
+    ],
 )
 def test_no_undocumented_answer(
     documented: schemathesis.BaseSchema, label: str, mode: GenerationMode
