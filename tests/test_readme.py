@@ -34,9 +34,7 @@ def test_the_request_gives_the_answer_that_is_shown(server: str) -> None:
     assert shown < 24
     sent = re.search(r"-d '(\{.*?\})'", "\n".join(lines[:shown]), re.DOTALL)
     assert sent is not None
-    answer = httpx.post(
-        f"{server}/v1/fine_tuning/alpha/graders/run", json=json.loads(sent[1])
-    )
+    answer = httpx.post(f"{server}/v1/fine_tuning/alpha/graders/run", json=json.loads(sent[1]))
     assert answer.text[:29] == lines[shown]
 
 
