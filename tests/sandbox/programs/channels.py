@@ -21,7 +21,9 @@ def descriptors_of_program(item):
     import subprocess
 
     script = "import os\ncount = 0\nfor h in range(3, 4096):\n  try:\n    os.fstat(h); count += 1\n  except OSError: pass\nprint(count)"
-    return 1.0 + float(subprocess.run([sys.executable, "-c", script], capture_output=True, close_fds=False).stdout)
+    return 1.0 + float(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, close_fds=False).stdout
+    )
 
 
 def standard_input(item):
@@ -36,7 +38,10 @@ FORGED = [
     b"\xff" * 64,
     *(struct.pack(order + "d", 1.0) for order in "<>"),
     *(struct.pack(order + "Id", 8, 1.0) for order in "<>"),
-    *(struct.pack("!cI16sd", kind, 8, bytes(16), 1.0) for kind in (b"V", b"E", b"A", b"R", b"D", b"H", b"U")),
+    *(
+        struct.pack("!cI16sd", kind, 8, bytes(16), 1.0)
+        for kind in (b"V", b"E", b"A", b"R", b"D", b"H", b"U")
+    ),
     struct.pack("!cI16s", b"V", 0xFFFFFFFF, bytes(16)),
     struct.pack("!cI16s", b"A", 1 << 30, bytes(16)),
 ]

@@ -213,7 +213,13 @@ def recall_objects(item):
     found = 0
     for thing in gc.get_objects():
         for part in (thing, *gc.get_referents(thing)):
-            text = part if type(part) is str else part.decode("latin-1") if type(part) in (bytes, bytearray) else ""
+            text = (
+                part
+                if type(part) is str
+                else part.decode("latin-1")
+                if type(part) in (bytes, bytearray)
+                else ""
+            )
             place = text.find(first)
             found += place >= 0 and text[place + len(first) :].startswith(second)
     return 1.0 + found + ("PLANTED" in os.environ) + ("planted" in sys.modules)
