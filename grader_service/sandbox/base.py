@@ -7,6 +7,9 @@ from typing import Any, Literal, Protocol
 DEFAULT_IMAGE_TAG = "2025-05-08"
 """What the hosted service echoes for a grader that names none (grader-api §8.5)."""
 
+MAX_SOURCE_BYTES = 262_144
+"""The hosted service's limit (grader-api §8.5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

@@ -26,6 +26,7 @@ _API_SECONDS = 60
 _THREADS = 4
 _FIRST_UID, _UIDS = 10_000, 50_000
 _PIDS = 128
+_PACKAGES = "/opt/packages"
 _SHM = "size=64m,nr_inodes=4096,mode=1777,nosuid,nodev,noexec"
 _RUNC_WITHOUT_KNOWN_ESCAPES = ((1, 2, 8), (1, 3, 3))
 _ENGINE_ERRORS = (DockerException, RequestException, OSError)
@@ -116,7 +117,7 @@ class DockerEngine:
                 user="0:0",
                 working_dir="/",
                 entrypoint="",
-                environment={"PYTHONHASHSEED": "0"},
+                environment={"PYTHONHASHSEED": "0", "PYTHONPATH": _PACKAGES},
                 stdin_open=True,
                 network_disabled=True,
                 labels={LABEL: "1", OWNER_LABEL: self._owner},

@@ -18,7 +18,7 @@ from grader_service.errors import (
 )
 from grader_service.events import ObserveSandbox, SandboxRan
 from grader_service.sandbox import frames, verdicts
-from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Outcome, Program, SandboxStatus
+from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, MAX_SOURCE_BYTES, Outcome, Program, SandboxStatus
 from grader_service.sandbox.engine import Engine, Limits
 from grader_service.sandbox.frames import Answer
 from grader_service.sandbox.pool import Key, Pool, WorkerState
@@ -122,6 +122,8 @@ def _encode(program: Program) -> tuple[bytes, bytes]:
         source = program.source.encode()
     except UnicodeEncodeError as error:
         raise SourceInvalid("the source is no valid Unicode text: it contains a lone surrogate") from error
+    if len(source) > MAX_SOURCE_BYTES:
+        raise SourceInvalid(f"the source has {len(source):,} bytes; at most {MAX_SOURCE_BYTES:,} are allowed")
     try:
         request = json.dumps({"sample": program.sample, "item": program.item}).encode()
     except RecursionError:

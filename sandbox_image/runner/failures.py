@@ -1,6 +1,7 @@
 """Telling the author what went wrong: the author's own lines, not ours, and never more than a few kilobytes."""
 
 import linecache
+import resource
 import sys
 import types
 from collections import deque
@@ -39,7 +40,9 @@ class Reporter:
             details = self._chain(error)
         except BaseException as second:  # an exception whose text raises
             details = f"{_name(error)} (its text could not be had: {_name(second)})"
-        return "memory" if issubclass(kind, MemoryError) else "raised", details[:MAX_DETAILS]
+        # where memory for a frame is refused, Python 3.11 raises a SystemError of its own
+        memory = issubclass(kind, MemoryError) or (issubclass(kind, SystemError) and _is_full())
+        return "memory" if memory else "raised", details[:MAX_DETAILS]
 
     def _chain(self, error: BaseException) -> str:
         parts: list[str] = []
@@ -82,6 +85,12 @@ class Reporter:
             if file.startswith(root):
                 return file[len(root) :]
         return file
+
+
+def _is_full() -> bool:
+    """Whether this process has held so much memory that another doubling would have been refused."""
+    limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > limit / 4
 
 
 def _headline(error: BaseException) -> str:

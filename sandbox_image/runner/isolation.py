@@ -99,7 +99,7 @@ _ABSENT: dict[str, tuple[int, int]] = {  # answered with ENOSYS, so that librari
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
-_CLONE, _SOCKET = (56, 220), (41, 198)
+_CLONE, _SOCKET, _PRLIMIT = (56, 220), (41, 198), (302, 261)
 _NEWEST = 451  # what came later is not known here, and absent
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _FAMILIES = (1, 2, 10)  # unix, inet, inet6; in a namespace without interfaces but its own loopback
@@ -198,6 +198,8 @@ def _program(column: int, audit: int) -> Iterable[bytes]:
             if number is not None:
                 yield from (_equal(number, 0, 1), _give(verdict))
     yield from (_equal(_CLONE[column], 0, 4), _load(16), _statement(0x45, CLONE_NEW_ANY, 0, 1), _give(refuse), _give(_ALLOW))
+    # limits of others: in bubblewrap all have one user
+    yield from (_equal(_PRLIMIT[column], 0, 4), _load(16), _equal(0, 0, 1), _give(_ALLOW), _give(refuse))
     yield from (_equal(_SOCKET[column], 1, 0), _give(_ALLOW), _load(16))
     for family in _FAMILIES:
         yield from (_equal(family, 0, 1), _give(_ALLOW))
