@@ -216,8 +216,10 @@ def _remembered() -> Iterator[Check]:
 def _channels() -> Iterator[Check]:
     yield Check("descriptors", "channels", (Step("descriptors", between(0, 1)),))
     yield from _refusals("channels", "descriptors_of_program", "standard_input")
-    for first in range(19):
-        yield Check(f"forge_{first}", "channels", (Step("forge", NOT_ANSWERED, {"first": first}),))
+    for number in range(18):
+        yield Check(
+            f"forge_{number}", "channels", (Step("forge", NOT_ANSWERED, {"number": number}),)
+        )
     yield Check("forge_on_output", "channels", (Step("forge_on_output", value(0.25)),))
     for act in ("surplus", "early", "close_everything", "cross_wires"):
         yield Check(act, "channels", (Step(act, NOT_ANSWERED),))

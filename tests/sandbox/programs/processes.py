@@ -181,8 +181,8 @@ def stop_everyone(item):
 
 
 def signal_others(item):
-    """Every single process in sight: not permitted; or it is the first of a namespace, which feels nothing."""
-    facts = []
+    """Every single process in sight: not permitted; or it is the first of a namespace of this grade's own."""
+    facts, own_namespace = [], os.getppid() == 0
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         if pid == os.getpid():
             continue
@@ -193,7 +193,7 @@ def signal_others(item):
                 facts.append(error.errno in (errno.EPERM, errno.ESRCH))
             else:
                 time.sleep(0.02)
-                facts.append(pid == 1 and os.path.exists("/proc/1"))
+                facts.append(pid == 1 and own_namespace)
     return all_true(*facts)
 
 
