@@ -23,7 +23,16 @@ _NOBODY = 65534
 _TRIAL_SECONDS = 30.0
 _END_SECONDS = 10.0
 _KEPT_STDERR = 1_000
-_SYSTEM = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/libexec", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/alternatives")
+_SYSTEM = (
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/lib32",
+    "/usr/libexec",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+)
 _LINKS = ("/bin", "/lib", "/lib64", "/lib32")
 _RUNNER = "/opt/grader"
 _PACKAGES = "/opt/packages"

@@ -32,9 +32,7 @@ class Worker(asyncio.Protocol):
     once when there will be none.
     """
 
-    def __init__(
-        self, *, multiplexed: bool, last_words: Callable[[], bytes] = lambda: b""
-    ) -> None:
+    def __init__(self, *, multiplexed: bool, last_words: Callable[[], bytes] = lambda: b"") -> None:
         self.on_ready: Callable[[], None] = _nothing
         self.on_lost: Callable[[], None] = _nothing
         self.lost: WorkerLost | None = None

@@ -14,11 +14,8 @@ import argparse
 import gc
 import json
 import signal
-import socket
 import time
-from typing import Any
 
-import failures
 import isolation
 import program
 import wire
@@ -39,7 +36,12 @@ class Runner:
         _silence()
         self._wake = _wake_on_death()
         self._watch = Watch(
-            choose(options), options.timeout_seconds, Buffers(), self._inbox, self._wake, isolation.Filter()
+            choose(options),
+            options.timeout_seconds,
+            Buffers(),
+            self._inbox,
+            self._wake,
+            isolation.Filter(),
         )
 
     def serve(self) -> None:
@@ -134,7 +136,7 @@ def _environment() -> None:
     os.environ.clear()
     os.environ.update(
         kept,
-        PATH="/usr/local/bin:/usr/bin:/bin",
+        PATH=f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
         HOME="/tmp",
         LANG="C.UTF-8",
         TZ="UTC",

@@ -76,11 +76,14 @@ class Untrusted:
             os.closerange(4, 512)
             os.umask(0o077)
             os.chdir("/tmp")
-            for number, value in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_FSIZE, _DISK_BYTES)):
+            for number, value in (
+                (resource.RLIMIT_DATA, memory_bytes),
+                (resource.RLIMIT_FSIZE, _DISK_BYTES),
+            ):
                 value = min(value, resource.getrlimit(number)[1])
                 resource.setrlimit(number, (value, value))
             self._filter.enter()
-            os.execv(sys.executable, ["python3", "-P", "-s", "-B", "-c", _BOOT])
+            os.execv(sys.executable, [sys.executable, "-P", "-s", "-B", "-c", _BOOT])
         finally:
             os._exit(70)
 

@@ -18,18 +18,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.expect import Judge, any_of, between, fails, output_at_most, value
-
 from grader_service.errors import (
     BadReturnValue,
     CannotGrade,
     MemoryLimitExceeded,
     ProcessKilled,
-    SourceInvalid,
     SourceRaised,
     TimeLimitExceeded,
 )
 from grader_service.sandbox.base import Outcome, Program, Sandbox
+from tests.sandbox.expect import Judge, any_of, between, fails, output_at_most, value
 
 PROGRAMS = Path(__file__).with_name("programs")
 PLAIN_GRADES = 3
@@ -257,8 +255,8 @@ def _inputs() -> Iterator[Check]:
         deep = [deep]
     yield Check("depth", "channels", (Step("depth", value(200.0), {"deep": deep}),))
     everything = {
-        **{"big": 2**70, "tenth": 0.1, "tiny": 5e-324, "minus_zero": -0.0, "yes": True, "no": False, "none": None},
-        **{"": "empty key", "text": "\x00\u2028\U0001f600\u00e9e\u0301", "list": [], "object": {}, "whole": 1.0},
+        "big": 2**70, "tenth": 0.1, "tiny": 5e-324, "minus_zero": -0.0, "yes": True, "no": False, "none": None,
+        "": "empty key", "text": "\x00\u2028\U0001f600\u00e9e\u0301", "list": [], "object": {}, "whole": 1.0,
     }
     yield Check("exact", "channels", (Step("exact", REFUSED, everything),))
     for name, text in {"megabytes": "é" * (2 << 20), "surrogate": "\ud800", "nothing": ""}.items():
@@ -269,10 +267,10 @@ def _inputs() -> Iterator[Check]:
 
 def _values() -> Iterator[Check]:
     numbers = {
-        **{"int": 1, "negative": -3, "float": 1 / 3, "tiny": 5e-324, "huge": 1.7976931348623157e308, "minus_zero": 0.0},
-        **{"long_int": 2.0**60, "true": 1, "false": 0, "numpy_float64": 0.1, "numpy_float16": 0.5},
-        **{"numpy_float32": struct.unpack("f", struct.pack("f", 0.1))[0], "numpy_longdouble": 0.5, "numpy_int64": 7},
-        **{"numpy_uint8": 7, "numpy_bool": 1},
+        "int": 1, "negative": -3, "float": 1 / 3, "tiny": 5e-324, "huge": 1.7976931348623157e308, "minus_zero": 0.0,
+        "long_int": 2.0**60, "true": 1, "false": 0, "numpy_float64": 0.1, "numpy_float16": 0.5,
+        "numpy_float32": struct.unpack("f", struct.pack("f", 0.1))[0], "numpy_longdouble": 0.5, "numpy_int64": 7,
+        "numpy_uint8": 7, "numpy_bool": 1,
     }
     for name, number in numbers.items():
         yield _given(name, value(number))

@@ -4,12 +4,20 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.sandbox.conformance import CHECKS, Check, hold, plain_grades, run
-from tests.sandbox.expect import fails, value
-from tests.sandbox.sources import ACCEPTED, ENDLESS_MODULE, MAX_SOURCE_BYTES, ODD_MODULES, PLAIN, WRONG, padded
 
 from grader_service import errors
 from grader_service.sandbox.base import Program, Sandbox
+from tests.sandbox.conformance import CHECKS, Check, hold, plain_grades, run
+from tests.sandbox.expect import fails, value
+from tests.sandbox.sources import (
+    ACCEPTED,
+    ENDLESS_MODULE,
+    MAX_SOURCE_BYTES,
+    ODD_MODULES,
+    PLAIN,
+    WRONG,
+    padded,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import docker
 import pytest
-from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 from grader_service.events import SandboxOpened, SandboxWorkerLost
 from grader_service.sandbox.base import Program
 from grader_service.sandbox.docker import is_old_runc
 from grader_service.settings import Settings
+from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 SERVER = """
 import asyncio, sys
@@ -65,7 +65,9 @@ async def test_killed_busy_worker_costs_no_answer(api: Any) -> None:
         (container,) = set(ours(api)) - before
         api.kill(container)
         assert (await run).value == 1
-        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == ["died"]
+        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == [
+            "died"
+        ]
     assert set(ours(api)) <= before
 
 
@@ -89,7 +91,9 @@ async def test_paused_worker_is_found_silent(api: Any) -> None:
         (container,) = set(ours(api)) - before
         api.pause(container)
         await here.until(idle=0, ending=0)
-        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == ["silent"]
+        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == [
+            "silent"
+        ]
         assert await here.grade(2) == 2 / 7
 
 
@@ -118,7 +122,9 @@ async def test_processes_of_a_killed_server_end(name: str) -> None:
 
 async def started(engine: str) -> subprocess.Popen[str]:
     """A server in a process of its own, with one grade running."""
-    server = subprocess.Popen([sys.executable, "-c", SERVER, engine], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, engine], stdout=subprocess.PIPE, text=True
+    )
     assert server.stdout is not None
     said = (await asyncio.to_thread(server.stdout.readline)).strip()
     server.stdout.close()
@@ -156,7 +162,9 @@ async def test_containers_are_made_as_hard_as_they_can_be(api: Any) -> None:
     assert host["Binds"] is None
     assert not host["Privileged"]
     own = {each.partition("=")[0] for each in config["Env"]}
-    inherited = {each.partition("=")[0] for each in api.inspect_image(config["Image"])["Config"]["Env"] or ()}
+    inherited = {
+        each.partition("=")[0] for each in api.inspect_image(config["Image"])["Config"]["Env"] or ()
+    }
     assert own - inherited <= {"PYTHONHASHSEED", "PYTHONPATH", "PATH"}
 
 
