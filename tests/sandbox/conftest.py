@@ -99,7 +99,13 @@ def world(secret: str, visits: list[str]) -> Iterator[dict[str, Any]]:
         _listening(stack, socket.AF_UNIX, f"{folder}/socket", visits)
         Path(folder, "socket").chmod(0o777)
         _listening(stack, socket.AF_UNIX, "\0" + abstract, visits)
-        yield {"port": port, "socket": f"{folder}/socket", "abstract": abstract, "file": str(file), "variable": secret}
+        yield {
+            "port": port,
+            "socket": f"{folder}/socket",
+            "abstract": abstract,
+            "file": str(file),
+            "variable": secret,
+        }
 
 
 def _listening(

@@ -30,7 +30,11 @@ def between(low: float, high: float) -> Judge:
     def judge(run: Outcome | CannotGrade) -> str | None:
         if isinstance(run, CannotGrade):
             return f"expected a value from {low} to {high}, got {_told(run)}"
-        return None if low <= run.value <= high else f"expected a value from {low} to {high}, got {run.value!r}"
+        return (
+            None
+            if low <= run.value <= high
+            else f"expected a value from {low} to {high}, got {run.value!r}"
+        )
 
     return judge
 
@@ -43,7 +47,11 @@ def output_at_most(expected: float, size: int) -> Judge:
         if wrong or isinstance(run, CannotGrade):
             return wrong
         lengths = len(run.stdout), len(run.stderr)
-        return None if all(0 < length <= size for length in lengths) else f"lengths of the streams: {lengths}"
+        return (
+            None
+            if all(0 < length <= size for length in lengths)
+            else f"lengths of the streams: {lengths}"
+        )
 
     return judge
 

@@ -65,7 +65,8 @@ if __name__ == "__main__":
     "other_names": "def grade(s, i):\n    return len(s['output_text']) / 7\n",
     "defaults": "def grade(sample, item, more=7):\n    return len(sample['output_text']) / more\n",
     "any_arguments": "def grade(*args):\n    return len(args[0]['output_text']) / 7\n",
-    "unknown_import_caught": "try:\n    import no_such_package\nexcept ImportError:\n    pass\n" + PLAIN,
+    "unknown_import_caught": "try:\n    import no_such_package\nexcept ImportError:\n    pass\n"
+    + PLAIN,
     "star_import": "from math import *\n" + PLAIN,
     "warnings": "import warnings\nwarnings.warn('old')\nx = '\\d'\n" + PLAIN,
 }
@@ -76,9 +77,27 @@ ODD_MODULES = {
     "unknown_import": ("import no_such_package\n" + PLAIN, "SourceRaised", "no_such_package"),
     "exits": ("import sys\nsys.exit(0)\n" + PLAIN, "SourceRaised", "SystemExit"),
     "leaves": ("import os\nos._exit(0)\n" + PLAIN, "ProcessKilled", ""),
-    "deep_expression": ("def grade(sample, item):\n    return eval('(' * 100 + '1' + ')' * 100) + [][0]\n", "SourceRaised", "IndexError"),
-    "undefined": ("def grade(sample, item):\n    return undefined_name\n", "SourceRaised", "undefined_name"),
-    "key_error": ("def grade(sample, item):\n    return sample['no such key']\n", "SourceRaised", "no such key"),
+    "imports_command": (
+        "import numpy.f2py.__main__\nimport json.tool\nraise ValueError('went on')\n" + PLAIN,
+        "SourceRaised",
+        "",
+    ),
+    "imports_tests": ("import unittest.__main__\n" + PLAIN, "SourceRaised", "SystemExit"),
+    "deep_expression": (
+        "def grade(sample, item):\n    return eval('(' * 100 + '1' + ')' * 100) + [][0]\n",
+        "SourceRaised",
+        "IndexError",
+    ),
+    "undefined": (
+        "def grade(sample, item):\n    return undefined_name\n",
+        "SourceRaised",
+        "undefined_name",
+    ),
+    "key_error": (
+        "def grade(sample, item):\n    return sample['no such key']\n",
+        "SourceRaised",
+        "no such key",
+    ),
 }
 """Name to source, error and what its details must hold."""
 

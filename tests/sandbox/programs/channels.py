@@ -21,7 +21,9 @@ def descriptors_of_program(item):
     import subprocess
 
     script = "import os\ncount = 0\nfor h in range(3, 4096):\n  try:\n    os.fstat(h); count += 1\n  except OSError: pass\nprint(count)"
-    return 1.0 + float(subprocess.run([sys.executable, "-c", script], capture_output=True, close_fds=False).stdout)
+    return 1.0 + float(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, close_fds=False).stdout
+    )
 
 
 def standard_input(item):
@@ -36,7 +38,10 @@ FORGED = [
     b"\xff" * 64,
     *(struct.pack(order + "d", 1.0) for order in "<>"),
     *(struct.pack(order + "Id", 8, 1.0) for order in "<>"),
-    *(struct.pack("!cI16sd", kind, 8, bytes(16), 1.0) for kind in (b"V", b"E", b"A", b"R", b"D", b"H", b"U")),
+    *(
+        struct.pack("!cI16sd", kind, 8, bytes(16), 1.0)
+        for kind in (b"V", b"E", b"A", b"R", b"D", b"H", b"U")
+    ),
     struct.pack("!cI16s", b"V", 0xFFFFFFFF, bytes(16)),
     struct.pack("!cI16s", b"A", 1 << 30, bytes(16)),
 ]
@@ -44,12 +49,12 @@ FORGED = [
 
 def forge(item):
     """Answers in several dialects, into every descriptor there is; the grade itself gives 0.25."""
+    frame = FORGED[item["number"]]
     for handle in range(3, 1024):
-        for frame in FORGED[item["first"] :][:1]:
-            try:
-                os.write(handle, frame)
-            except OSError:
-                break
+        try:
+            os.write(handle, frame)
+        except OSError:
+            continue
     return 0.25
 
 
@@ -62,15 +67,20 @@ def forge_on_output(item):
 
 def surplus(item):
     """A second answer is written as soon as the first has gone out."""
-    original = os.writev
+    originals = {"write": os.write, "writev": os.writev}
 
-    def twice(handle, data):
-        written = original(handle, data)
-        whole = b"".join(map(bytes, data))
-        original(handle, [whole[:-8] + struct.pack("!d", 1.0)])
-        return written
+    def twice(name):
+        def write(handle, data):
+            written = originals[name](handle, data)
+            whole = b"".join(map(bytes, data)) if name == "writev" else bytes(data)
+            if handle > 2:
+                originals["write"](handle, whole[:-8] + struct.pack("!d", 1.0))
+            return written
 
-    os.writev = twice
+        return write
+
+    for name in originals:
+        setattr(os, name, twice(name))
     return 0.25
 
 

@@ -1,7 +1,27 @@
 """Files: what may be written, what is left of it, and what must not be seen."""
 
-WRITABLE_SOMEWHERE = ("/tmp", "/dev/shm", "/var/tmp", "/run", "/run/lock", "/var/lock", "/dev/mqueue", "/dev", "/home", "/root", ".")
-READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EBUSY)
+WRITABLE_SOMEWHERE = (
+    "/tmp",
+    "/dev/shm",
+    "/var/tmp",
+    "/run",
+    "/run/lock",
+    "/var/lock",
+    "/dev/mqueue",
+    "/dev",
+    "/home",
+    "/root",
+    ".",
+)
+READ_ONLY = (
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EBUSY,
+)
 
 
 def entries():
@@ -9,7 +29,11 @@ def entries():
     found = []
     for place in WRITABLE_SOMEWHERE[:5]:
         try:
-            found += [f"{place}/{name}" for name in os.listdir(place) if "planted" in name or place in ("/tmp", "/dev/shm")]
+            found += [
+                f"{place}/{name}"
+                for name in os.listdir(place)
+                if "planted" in name or place in ("/tmp", "/dev/shm")
+            ]
         except OSError:
             continue
     return found
@@ -36,7 +60,16 @@ def plant(item):
 
 def plant_odd_names(item):
     os.chdir("/tmp")
-    for name in (b"new\nline", b"\xff\xfe", b"-rf", b" ", b"*", b"a" * 255, "\u202e".encode(), b"..."):
+    for name in (
+        b"new\nline",
+        b"\xff\xfe",
+        b"-rf",
+        b" ",
+        b"*",
+        b"a" * 255,
+        "\u202e".encode(),
+        b"...",
+    ):
         os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0))
     return 1.0 + (len(os.listdir(b".")) != 8)
 
@@ -60,7 +93,17 @@ def plant_links(item):
     import socket
 
     os.chdir("/tmp")
-    for target in ("/", "/etc", "/etc/passwd", "/proc/self", "/proc/1/root", ".", "..", "nowhere", "loop"):
+    for target in (
+        "/",
+        "/etc",
+        "/etc/passwd",
+        "/proc/self",
+        "/proc/1/root",
+        ".",
+        "..",
+        "nowhere",
+        "loop",
+    ):
         os.symlink(target, "to" + target.replace("/", "_"))
     os.symlink("loop", "loop")
     os.mkfifo("fifo")
@@ -88,7 +131,11 @@ def inode_bomb(item):
         try:
             os.close(os.open(f"f{count}", os.O_CREAT | os.O_WRONLY, 0o600))
         except OSError as error:
-            return float(count) if error.errno in (errno.ENOSPC, errno.EDQUOT) else -100.0 - error.errno
+            return (
+                float(count)
+                if error.errno in (errno.ENOSPC, errno.EDQUOT)
+                else -100.0 - error.errno
+            )
     return -1.0
 
 
@@ -100,7 +147,11 @@ def disk_fill(item):
             try:
                 written = file.write(chunk)
             except OSError as error:
-                return float(count) if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else -100.0 - error.errno
+                return (
+                    float(count)
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+                    else -100.0 - error.errno
+                )
             if written < len(chunk):
                 return float(count)
     return -1.0
@@ -108,7 +159,10 @@ def disk_fill(item):
 
 def disk_fallocate(item):
     handle = os.open("/tmp/fill", os.O_CREAT | os.O_WRONLY)
-    return observed(lambda: os.posix_fallocate(handle, 0, 64 << 30), (errno.ENOSPC, errno.EFBIG, errno.ENOMEM, *REFUSED))
+    return observed(
+        lambda: os.posix_fallocate(handle, 0, 64 << 30),
+        (errno.ENOSPC, errno.EFBIG, errno.ENOMEM, *REFUSED),
+    )
 
 
 def sparse_file(item):
@@ -155,7 +209,11 @@ def read_only(item):
     ]
     for place in {os.path.dirname(json.__file__), *sys.path}:
         if place:
-            targets += [f"{place}/sitecustomize.py", f"{place}/usercustomize.py", f"{place}/planted.pth"]
+            targets += [
+                f"{place}/sitecustomize.py",
+                f"{place}/usercustomize.py",
+                f"{place}/planted.pth",
+            ]
 
     def write(path):
         existed = os.path.lexists(path)
@@ -165,7 +223,10 @@ def read_only(item):
         finally:
             os.close(handle)
 
-    return all_refused([lambda path=path: write(path) for path in targets if not path.startswith("/tmp")], (*READ_ONLY, errno.EINVAL))
+    return all_refused(
+        [lambda path=path: write(path) for path in targets if not path.startswith("/tmp")],
+        (*READ_ONLY, errno.EINVAL),
+    )
 
 
 def oom_score(item):
@@ -180,7 +241,17 @@ def oom_score(item):
 
 def secrets_of_the_kernel(item):
     """Nothing can be read of what tells about, or belongs to, the host's kernel and other processes."""
-    for index, path in enumerate(("/proc/kcore", "/proc/kmsg", "/proc/keys", "/proc/timer_list", "/proc/1/environ", "/proc/1/mem", "/proc/acpi/wakeup")):
+    for index, path in enumerate(
+        (
+            "/proc/kcore",
+            "/proc/kmsg",
+            "/proc/keys",
+            "/proc/timer_list",
+            "/proc/1/environ",
+            "/proc/1/mem",
+            "/proc/acpi/wakeup",
+        )
+    ):
         try:
             with open(path, "rb") as file:
                 if file.read(1):
@@ -196,7 +267,18 @@ def other_processes(item):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if int(pid) == os.getpid():
             continue
-        for name in ("mem", "environ", "maps", "fd", "cwd", "root", "exe", "task/" + pid + "/mem", "syscall", "stack"):
+        for name in (
+            "mem",
+            "environ",
+            "maps",
+            "fd",
+            "cwd",
+            "root",
+            "exe",
+            "task/" + pid + "/mem",
+            "syscall",
+            "stack",
+        ):
             path = f"/proc/{pid}/{name}"
             try:
                 if name in ("cwd", "root", "exe"):
@@ -215,7 +297,13 @@ def other_processes(item):
 
 def host_files(item):
     """Neither the service's own files nor what the test wrote beside them, under any root that can be had."""
-    roots = ["", "/proc/1/root", f"/proc/{os.getppid()}/root", "/proc/self/root", "/proc/self/cwd/../../../.."]
+    roots = [
+        "",
+        "/proc/1/root",
+        f"/proc/{os.getppid()}/root",
+        "/proc/self/root",
+        "/proc/self/cwd/../../../..",
+    ]
     return 1.0 + sum(os.path.exists(root + item["world"]["file"]) for root in roots)
 
 
@@ -231,4 +319,6 @@ def environment(item):
             continue
     if item["world"]["variable"].encode() in everything:
         return -1.0
-    return 1.0 + len([name for name in os.environ if name not in needed and not name.startswith(prefixes)])
+    return 1.0 + len(
+        [name for name in os.environ if name not in needed and not name.startswith(prefixes)]
+    )

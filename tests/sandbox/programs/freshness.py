@@ -82,7 +82,8 @@ def look(item):
         json.loads("[1]") == [1] and json.dumps("x") == '"x"',
         math.sqrt(4) == 2.0,  # 5
         os.getpid() > 1,
-        callable(grading_sandbox.run_untrusted) and grading_sandbox.run_untrusted.__module__ == "grading_sandbox",
+        callable(grading_sandbox.run_untrusted)
+        and grading_sandbox.run_untrusted.__module__ == "grading_sandbox",
         sys.modules["random"] is random and sys.modules["decimal"] is decimal,
         all(type(finder) is not object for finder in sys.meta_path) and len(sys.path_hooks) > 0,
         "/tmp" not in sys.path[:1] or len(sys.path) > 1,  # 10
@@ -101,7 +102,9 @@ def look(item):
         not signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         threading.stack_size() == 0,
         seven * 1 == 3 + 4 and str(seven) == "7",  # 25
-        resource.getpriority(resource.PRIO_PROCESS, 0) == 0 if hasattr(resource, "getpriority") else True,
+        resource.getpriority(resource.PRIO_PROCESS, 0) == 0
+        if hasattr(resource, "getpriority")
+        else True,
         threading.active_count() == 1,
     )
 
@@ -116,13 +119,23 @@ def draw(item):
     """From everything that is random: the same for every grade."""
     import time
 
-    return random.random() + random.getrandbits(20) + hash("text") % 1000 + sum(map(hash, {"a", "b"})) % 1000 + time.timezone
+    return (
+        random.random()
+        + random.getrandbits(20)
+        + hash("text") % 1000
+        + sum(map(hash, {"a", "b"})) % 1000
+        + time.timezone
+    )
 
 
 def draw_numpy(item):
     import numpy
 
-    return float(numpy.random.rand() + numpy.random.standard_normal(1000).sum() + numpy.random.randint(1 << 30))
+    return float(
+        numpy.random.rand()
+        + numpy.random.standard_normal(1000).sum()
+        + numpy.random.randint(1 << 30)
+    )
 
 
 def surroundings(item):

@@ -53,7 +53,10 @@ def plant_posix_memory(item):
     from multiprocessing import resource_tracker, shared_memory
 
     resource_tracker.register = lambda *_: None  # it would remove the segment when the grade ends
-    return planted(lambda: shared_memory.SharedMemory("planted", create=True, size=1 << 20), (*REFUSED, errno.EROFS, errno.ENOENT))
+    return planted(
+        lambda: shared_memory.SharedMemory("planted", create=True, size=1 << 20),
+        (*REFUSED, errno.EROFS, errno.ENOENT),
+    )
 
 
 def look_posix_memory(item):

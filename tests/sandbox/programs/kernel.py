@@ -143,7 +143,9 @@ def personality(item):
 
 def anonymous_file(item):
     """Refused; or it cannot be executed and ends with its process (looked for by `ipc.look`)."""
-    return all_refused([lambda: syscall("memfd_create", b"planted", 0), lambda: syscall("memfd_secret", 0)])
+    return all_refused(
+        [lambda: syscall("memfd_create", b"planted", 0), lambda: syscall("memfd_secret", 0)]
+    )
 
 
 def root_again(item):
@@ -161,7 +163,9 @@ def root_again(item):
 
 def privileges(item):
     """No capability, no new privileges, a filter of system calls, and nobody's identity."""
-    status = dict(line.split(":\t", 1) for line in open("/proc/thread-self/status").read().splitlines())
+    status = dict(
+        line.split(":\t", 1) for line in open("/proc/thread-self/status").read().splitlines()
+    )
     return all_true(
         int(status["CapEff"], 16) == 0,
         int(status["CapPrm"], 16) == 0,
@@ -179,7 +183,14 @@ def limits_raised(item):
     import resource
 
     facts = [resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)]
-    for name in ("RLIMIT_CORE", "RLIMIT_DATA", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_FSIZE", "RLIMIT_MEMLOCK"):
+    for name in (
+        "RLIMIT_CORE",
+        "RLIMIT_DATA",
+        "RLIMIT_NPROC",
+        "RLIMIT_NOFILE",
+        "RLIMIT_FSIZE",
+        "RLIMIT_MEMLOCK",
+    ):
         number = getattr(resource, name)
         hard = resource.getrlimit(number)[1]
         if hard == resource.RLIM_INFINITY:

@@ -96,7 +96,8 @@ def helper_bomb(item):
 def disk_counts(item):
     """Files in /tmp and memory are charged together: 0.9 GiB of each fits, and the disk's own limit holds."""
     with open("/tmp/file", "wb") as file:
-        file.writelines(bytes(1 << 20) for _ in range(900))
+        for _ in range(900):
+            file.write(bytes(1 << 20))
     return len(touched(900 << 20)) / (900 << 20)
 
 
@@ -212,7 +213,13 @@ def recall_objects(item):
     found = 0
     for thing in gc.get_objects():
         for part in (thing, *gc.get_referents(thing)):
-            text = part if type(part) is str else part.decode("latin-1") if type(part) in (bytes, bytearray) else ""
+            text = (
+                part
+                if type(part) is str
+                else part.decode("latin-1")
+                if type(part) in (bytes, bytearray)
+                else ""
+            )
             place = text.find(first)
             found += place >= 0 and text[place + len(first) :].startswith(second)
     return 1.0 + found + ("PLANTED" in os.environ) + ("planted" in sys.modules)

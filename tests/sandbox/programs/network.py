@@ -10,12 +10,17 @@ def interfaces(item):
         listed = [name for _, name in socket.if_nameindex()]
     except OSError:
         listed = []
-    routes = open("/proc/net/route").read().splitlines()[1:] if os.path.exists("/proc/net/route") else []
+    routes = (
+        open("/proc/net/route").read().splitlines()[1:] if os.path.exists("/proc/net/route") else []
+    )
     return all_true(set(names) <= {"lo"}, set(listed) <= {"lo"}, routes == [])
 
 
 def host_tcp(item):
-    return observed(lambda: socket.create_connection(("127.0.0.1", item["world"]["port"]), timeout=2).close(), UNREACHABLE)
+    return observed(
+        lambda: socket.create_connection(("127.0.0.1", item["world"]["port"]), timeout=2).close(),
+        UNREACHABLE,
+    )
 
 
 def host_udp(item):
@@ -30,17 +35,29 @@ def host_udp(item):
 
 
 def host_unix(item):
-    return observed(lambda: socket.socket(socket.AF_UNIX).connect(item["world"]["socket"]), UNREACHABLE)
+    return observed(
+        lambda: socket.socket(socket.AF_UNIX).connect(item["world"]["socket"]), UNREACHABLE
+    )
 
 
 def host_abstract(item):
-    return observed(lambda: socket.socket(socket.AF_UNIX).connect("\0" + item["world"]["abstract"]), UNREACHABLE)
+    return observed(
+        lambda: socket.socket(socket.AF_UNIX).connect("\0" + item["world"]["abstract"]), UNREACHABLE
+    )
 
 
 def engine_socket(item):
     """No engine's socket lies inside."""
-    paths = ("/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock")
-    return all_refused([lambda path=path: socket.socket(socket.AF_UNIX).connect(path) for path in paths], UNREACHABLE)
+    paths = (
+        "/var/run/docker.sock",
+        "/run/docker.sock",
+        "/run/containerd/containerd.sock",
+        "/run/podman/podman.sock",
+    )
+    return all_refused(
+        [lambda path=path: socket.socket(socket.AF_UNIX).connect(path) for path in paths],
+        UNREACHABLE,
+    )
 
 
 def names(item):
@@ -69,9 +86,27 @@ def raw_sockets(item):
 def other_families(item):
     """vsock reaches past a network namespace to the machine's host; the others have been doors to root."""
     vsock, alg, key, tipc, can, xdp, smc, ax25, bluetooth = 40, 38, 15, 30, 29, 44, 43, 3, 31
-    stream, datagram, packet, raw = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET, socket.SOCK_RAW
-    families = [(vsock, stream), (vsock, datagram), (alg, packet), (key, raw), (tipc, packet), (can, raw), (xdp, raw), (smc, stream), (ax25, packet), (bluetooth, raw)]
-    return all_refused([lambda f=family, t=kind: socket.socket(f, t) for family, kind in families], UNREACHABLE)
+    stream, datagram, packet, raw = (
+        socket.SOCK_STREAM,
+        socket.SOCK_DGRAM,
+        socket.SOCK_SEQPACKET,
+        socket.SOCK_RAW,
+    )
+    families = [
+        (vsock, stream),
+        (vsock, datagram),
+        (alg, packet),
+        (key, raw),
+        (tipc, packet),
+        (can, raw),
+        (xdp, raw),
+        (smc, stream),
+        (ax25, packet),
+        (bluetooth, raw),
+    ]
+    return all_refused(
+        [lambda f=family, t=kind: socket.socket(f, t) for family, kind in families], UNREACHABLE
+    )
 
 
 def own_pair(item):
@@ -82,7 +117,9 @@ def own_pair(item):
     left.send(b"abc")
 
     async def answer():
-        process = await asyncio.create_subprocess_exec("/bin/echo", "5", stdout=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            "/bin/echo", "5", stdout=asyncio.subprocess.PIPE
+        )
         return float((await process.communicate())[0])
 
     return len(right.recv(8)) + asyncio.run(answer())

@@ -107,7 +107,12 @@ def leave_writer(item):
 
     bodies = [struct.pack(order + "d", 1.0) for order in "<>"]
     heads = [struct.pack("!cI16s", kind, 8, bytes(16)) for kind in (b"V", b"A", b"R")]
-    forged = [b'{"value": 1.0}\n', b"1.0\n", *bodies, *(head + body for head in heads for body in bodies)]
+    forged = [
+        b'{"value": 1.0}\n',
+        b"1.0\n",
+        *bodies,
+        *(head + body for head in heads for body in bodies),
+    ]
 
     def write():
         while True:
@@ -176,8 +181,8 @@ def stop_everyone(item):
 
 
 def signal_others(item):
-    """Every single process in sight: not permitted; or it is the first of a namespace, which feels nothing."""
-    facts = []
+    """Every single process in sight: not permitted; or it is the first of a namespace of this grade's own."""
+    facts, own_namespace = [], os.getppid() == 0
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         if pid == os.getpid():
             continue
@@ -188,21 +193,24 @@ def signal_others(item):
                 facts.append(error.errno in (errno.EPERM, errno.ESRCH))
             else:
                 time.sleep(0.02)
-                facts.append(pid == 1 and os.path.exists("/proc/1"))
+                facts.append(pid == 1 and own_namespace)
     return all_true(*facts)
 
 
 def limits_of_others(item):
+    """Nobody's limits, priority or processors but this grade's own. A parent of another namespace cannot be named."""
     import resource
 
-    parent = os.getppid() or 1
+    parent = os.getppid()
+    if parent == 0:
+        others = set(map(int, filter(str.isdigit, os.listdir("/proc")))) - {1, os.getpid()}
+        return 1.0 + len(others)
     return all_refused(
         [
             lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE, (3, 3)),
             lambda: os.setpriority(os.PRIO_PROCESS, parent, 19),
             lambda: os.sched_setaffinity(parent, {0}),
-        ],
-        (*REFUSED, errno.ESRCH),
+        ]
     )
 
 
@@ -257,7 +265,11 @@ def descriptors_exhausted(item):
         try:
             opened.append(os.open("/dev/null", os.O_RDONLY))
         except OSError as error:
-            return float(count) if error.errno in (errno.EMFILE, errno.ENFILE) else -100.0 - error.errno
+            return (
+                float(count)
+                if error.errno in (errno.EMFILE, errno.ENFILE)
+                else -100.0 - error.errno
+            )
     return -1.0
 
 
@@ -275,7 +287,11 @@ def pipes_filled(item):
             except BlockingIOError:
                 continue
     except OSError as error:
-        return 1.0 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM) and filled < 2 << 30 else 0.0
+        return (
+            1.0
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM) and filled < 2 << 30
+            else 0.0
+        )
     return -1.0
 
 

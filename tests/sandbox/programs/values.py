@@ -22,7 +22,11 @@ class LyingFloat(float):
     __str__ = __repr__
 
     def __getattribute__(self, name):
-        return (lambda *_: 1.0) if name in ("__float__", "real", "hex", "as_integer_ratio", "__trunc__") else super().__getattribute__(name)
+        return (
+            (lambda *_: 1.0)
+            if name in ("__float__", "real", "hex", "as_integer_ratio", "__trunc__")
+            else super().__getattribute__(name)
+        )
 
     def __format__(self, spec):
         return "1.0"
