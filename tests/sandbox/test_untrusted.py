@@ -4,10 +4,10 @@ import ast
 from typing import Any
 
 import pytest
-from tests.sandbox.conformance import run
 
 from grader_service.errors import SourceRaised, TimeLimitExceeded
 from grader_service.sandbox.base import Outcome, Program, Sandbox
+from tests.sandbox.check import run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -61,7 +61,9 @@ async def test_program_with_the_packages(sandbox: Sandbox) -> None:
         ("import os\nos._exit(7)", 7, ""),
     ],
 )
-async def test_program_that_fails(sandbox: Sandbox, program: str, status: int, mention: str) -> None:
+async def test_program_that_fails(
+    sandbox: Sandbox, program: str, status: int, mention: str
+) -> None:
     ended = await finished(sandbox, program)
     assert (ended["exit_status"], ended["timed_out"]) == (status, False)
     assert mention in ended["stderr"]
@@ -86,7 +88,11 @@ async def test_program_is_ended_at_its_time(sandbox: Sandbox, program: str) -> N
 async def test_large_input_and_output_do_not_wait_for_each_other(sandbox: Sandbox) -> None:
     program = "import sys\nfor line in sys.stdin: sys.stdout.write(line)\n"
     text = ("x" * 99 + "\n") * 9_000
-    assert (await finished(sandbox, program, stdin=text)) == {"length": 900_000, "same": True, "timed_out": False}
+    assert (await finished(sandbox, program, stdin=text)) == {
+        "length": 900_000,
+        "same": True,
+        "timed_out": False,
+    }
 
 
 async def test_orphan_does_not_keep_the_grade_waiting(sandbox: Sandbox) -> None:
