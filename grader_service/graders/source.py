@@ -60,7 +60,9 @@ def _missing_grade(tree: ast.Module) -> str | None:
     if last:
         node = last[-1]
         if isinstance(node, ast.AsyncFunctionDef):
-            return f"`grade` is an `async def` (line {node.lineno}): it returns no number; {_NEEDED}"
+            return (
+                f"`grade` is an `async def` (line {node.lineno}): it returns no number; {_NEEDED}"
+            )
         if isinstance(node, ast.FunctionDef) and not node.decorator_list:
             return _wrong_signature(node)
         return None
@@ -70,8 +72,9 @@ def _missing_grade(tree: ast.Module) -> str | None:
 
 
 def _binds_grade(node: ast.stmt) -> bool:
-    named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    return (named and node.name == "grade") or (not named and any(map(_may_bind_grade, ast.walk(node))))  # type: ignore[attr-defined]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name == "grade"
+    return any(map(_may_bind_grade, ast.walk(node)))
 
 
 def _may_bind_grade(node: ast.AST) -> bool:
@@ -80,7 +83,11 @@ def _may_bind_grade(node: ast.AST) -> bool:
             return True
         case ast.Name(id="exec" | "globals" | "vars" | "setattr"):
             return True
-        case ast.FunctionDef(name="grade") | ast.AsyncFunctionDef(name="grade") | ast.ClassDef(name="grade"):
+        case (
+            ast.FunctionDef(name="grade")
+            | ast.AsyncFunctionDef(name="grade")
+            | ast.ClassDef(name="grade")
+        ):
             return True
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return any((each.asname or each.name) in ("grade", "*") for each in names)

@@ -23,7 +23,16 @@ _NOBODY = 65534
 _TRIAL_SECONDS = 30.0
 _END_SECONDS = 10.0
 _KEPT_STDERR = 1_000
-_SYSTEM = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/lib32", "/usr/libexec", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/etc/alternatives")
+_SYSTEM = (
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/lib32",
+    "/usr/libexec",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+)
 _LINKS = ("/bin", "/lib", "/lib64", "/lib32")
 _RUNNER = "/opt/grader"
 _PACKAGES = "/opt/packages"
@@ -100,7 +109,7 @@ class BubblewrapEngine:
     def _start(self, stream: socket.socket, words: IO[bytes]) -> subprocess.Popen[bytes]:
         places = _Staged(_libraries(self._binary)) if os.getuid() == 0 else _Places()
         command = [places.name(self._binary), *self._isolation(), *self._files(places), "--"]
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - every argument is ours
             [*places.prefix(), *command, *self._command()],
             stdin=stream.fileno(),
             stdout=stream.fileno(),

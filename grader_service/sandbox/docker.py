@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import docker
-from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.errors import DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 from requests.exceptions import RequestException
 
@@ -101,7 +101,8 @@ class DockerEngine:
             self._api.inspect_image(image)  # type: ignore[no-untyped-call]
         except ImageNotFound as error:
             raise LaunchFailed(
-                f"the container engine has no image {image!r}: build it with `make image`", permanent=True
+                f"the container engine has no image {image!r}: build it with `make image`",
+                permanent=True,
             ) from error
         except _ENGINE_ERRORS as error:
             raise LaunchFailed(f"the container engine does not answer: {_line(error)}") from error
@@ -129,7 +130,8 @@ class DockerEngine:
             return container, stream
         except ImageNotFound as error:
             raise LaunchFailed(
-                f"the container engine has no image {image!r}: build it with `make image`", permanent=True
+                f"the container engine has no image {image!r}: build it with `make image`",
+                permanent=True,
             ) from error
         except _ENGINE_ERRORS as error:
             if container is not None:
@@ -195,7 +197,9 @@ class DockerEngine:
         return []
 
     def _remove_leftovers(self) -> int:
-        gone = [each["Id"] for each in self._labelled() if is_gone(each["Labels"].get(OWNER_LABEL, ""))]
+        gone = [
+            each["Id"] for each in self._labelled() if is_gone(each["Labels"].get(OWNER_LABEL, ""))
+        ]
         for container in gone:
             self._remove(container)
         return len(gone)
@@ -214,16 +218,17 @@ class DockerEngine:
         runc = components.get("runc", "")
         if self._containers.runtime or not runc or not is_old_runc(runc):
             return ()
-        return (
+        text = (
             f"the container engine's runc {runc} has known escapes (CVE-2025-31133, -52565, -52881): "
-            "update it to 1.2.8, 1.3.3 or newer",
+            "update it to 1.2.8, 1.3.3 or newer"
         )
+        return (text,)
 
 
 def is_old_runc(version: str) -> bool:
     """Whether a version like `1.1.5+ds1` is older than the first without the escapes of 2025."""
     numbers = []
-    for part in version.split("+")[0].split("-")[0].split(".")[:3]:
+    for part in version.split("+", maxsplit=1)[0].split("-", maxsplit=1)[0].split(".")[:3]:
         if not part.isdigit():
             return False
         numbers.append(int(part))
@@ -251,7 +256,9 @@ def _connect(host: str | None) -> docker.APIClient:
     """The version is asked for, which shows that there is an engine."""
     host = host or _DEFAULT_HOST
     if host.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as trial:  # the SDK leaves its own open where nobody listens
+        with socket.socket(
+            socket.AF_UNIX
+        ) as trial:  # the SDK leaves its own open where nobody listens
             trial.connect(host.removeprefix("unix://"))
     return docker.APIClient(base_url=host, version="auto", timeout=_API_SECONDS)
 

@@ -27,7 +27,9 @@ def stage(place: str, paths: list[str]) -> dict[str, str]:
     if libc.unshare(_NEWNS) < 0:
         raise OSError(ctypes.get_errno(), "cannot have a mount namespace")
     _mount(libc, "none", "/", None, _REC | _PRIVATE)
-    opened = [os.open(path, os.O_PATH) for path in paths]  # before `place` is covered: they may lie in it
+    opened = [
+        os.open(path, os.O_PATH) for path in paths
+    ]  # before `place` is covered: they may lie in it
     _mount(libc, "stage", place, "tmpfs", _NOSUID | _NODEV)
     staged = {}
     for path, descriptor in zip(paths, opened, strict=True):

@@ -79,11 +79,16 @@ async def _bubblewrap(
 ) -> Sandbox:
     """Raises `LaunchFailed`."""
     packages = settings.sandbox_packages.resolve()
-    visible = Visible(inside.runner(), packages, settings.nltk_data.resolve())
+    corpora = packages / "nltk_data"
+    if not corpora.is_dir():
+        corpora = settings.nltk_data.resolve()
+    visible = Visible(inside.runner(), packages, corpora)
     engine = await stack.enter_async_context(open_bubblewrap(visible, _limits(settings)))
     warnings: tuple[str, ...] = ()
     if not packages.is_dir():
-        warnings = (f"python graders see no packages: {str(packages)!r} is not there; `make packages` fills it",)
+        warnings = (
+            f"python graders see no packages: {str(packages)!r} is not there; `make packages` fills it",
+        )
     reason = "; ".join(("bubblewrap works here", *(f"not {each}" for each in reasons)))
     observe(SandboxOpened("bubblewrap", ready=True, reason=reason, warnings=warnings))
     return await _warm(engine, settings, reason, observe, stack)

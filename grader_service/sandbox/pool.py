@@ -27,7 +27,9 @@ _SWEEP_SECONDS = 1.0
 _PING_EVERY_SECONDS = 5.0
 _IDLE_SECONDS = 900.0
 _SPARE_RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
-_TURN_SECONDS = 1.0  # a worker is not taken from those who wait for it sooner: starting another is dear
+_TURN_SECONDS = (
+    1.0  # a worker is not taken from those who wait for it sooner: starting another is dear
+)
 _MORE_SECONDS = 0.05
 
 
@@ -64,6 +66,12 @@ class Member:
     worker: Worker | None = None
     end: End | None = None
 
+    def running(self) -> Worker:
+        """Raises `WorkerLost` where there is none yet."""
+        if self.worker is None:
+            raise WorkerLost("died")
+        return self.worker
+
     def become(self, state: WorkerState) -> None:
         self.state = state
         self.since = time.monotonic()
@@ -80,7 +88,9 @@ class _Waiter:
 class Pool:
     """Made by `open_pool`; `hold` is the one verb."""
 
-    def __init__(self, engine: Engine, sizes: Sizes, spare_tag: str, observe: ObserveSandbox) -> None:
+    def __init__(
+        self, engine: Engine, sizes: Sizes, spare_tag: str, observe: ObserveSandbox
+    ) -> None:
         self._engine = engine
         self._sizes = sizes
         self._spare_tag = spare_tag
@@ -114,11 +124,11 @@ class Pool:
             SourceRefused: no worker can load this source.
         """
         member, warm = await self._take(key, source)
-        assert member.worker is not None
+        worker = member.running()
         member.become("busy")
         held = member.since
         try:
-            yield member.worker, warm
+            yield worker, warm
         finally:
             if member.state == "busy" and member.since == held:  # else it was ready before we were
                 member.become("cleaning")
@@ -158,7 +168,9 @@ class Pool:
                 del self._waiters[waiter.key]
         future = waiter.future
         if future.done() and not future.cancelled() and future.exception() is None:
-            self._offer(future.result())  # handed over in the very moment in which the wait was over
+            self._offer(
+                future.result()
+            )  # handed over in the very moment in which the wait was over
 
     def _idle(self, key: Key) -> Member | None:
         for member in self._members:
@@ -187,7 +199,10 @@ class Pool:
 
     def _has_had_its_turn(self, member: Member) -> bool:
         """Whether a key without any member waits for room that only this one can make."""
-        if time.monotonic() - member.loaded < _TURN_SECONDS or len(self._members) < self._sizes.workers:
+        if (
+            time.monotonic() - member.loaded < _TURN_SECONDS
+            or len(self._members) < self._sizes.workers
+        ):
             return False
         served = self._served()
         starving = sum(key not in served for key in self._waiters)
@@ -208,7 +223,9 @@ class Pool:
             return
         coming = self._count(("ending",))
         served = self._served()
-        for key in sorted(self._waiters, key=lambda each: (each in served, self._waiters[each][0].since)):
+        for key in sorted(
+            self._waiters, key=lambda each: (each in served, self._waiters[each][0].since)
+        ):
             for _ in range(self._wanted(key)):
                 if self._seize(key):
                     continue
@@ -245,7 +262,9 @@ class Pool:
         has_some = any(member.key == key for member in self._members if member.state != "ending")
         if has_some and now - self._waiters[key][0].since < _MORE_SECONDS:
             return False
-        unused = [each for each in self._members if each.state in ("idle", "spare") and each.key != key]
+        unused = [
+            each for each in self._members if each.state in ("idle", "spare") and each.key != key
+        ]
         if not unused:
             return False
         self._retire(min(unused, key=lambda each: (each.state == "spare", each.since)))
@@ -291,11 +310,10 @@ class Pool:
         self._grow()
 
     async def _load(self, member: Member, source: bytes) -> None:
-        assert member.worker is not None
         member.become("loading")
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
-                await member.worker.load(source)
+                await member.running().load(source)
         except SourceRefused as refusal:
             self._fail(member.key, refusal)
             self._retire(member)
@@ -324,13 +342,17 @@ class Pool:
         self._failures, self._next_spare = 0, 0.0
         if self.trouble:
             self.trouble = ""
-            self._observe(SandboxOpened(self._engine.name, ready=True, reason="the engine works again"))
+            self._observe(
+                SandboxOpened(self._engine.name, ready=True, reason="the engine works again")
+            )
 
     def _fail(self, key: Key | None, error: CannotGrade | SourceRefused) -> None:
         """Tell all who wait for a key, unless another member of theirs is alive."""
         if key is None:
             return
-        alive = any(each.key == key and each.state in ("idle", "busy", "cleaning") for each in self._members)
+        alive = any(
+            each.key == key and each.state in ("idle", "busy", "cleaning") for each in self._members
+        )
         if alive and not isinstance(error, SourceRefused):
             return
         for waiter in self._waiters.pop(key, ()):
@@ -366,7 +388,9 @@ class Pool:
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             if task.cancelled() or task.exception() is not None:
-                self._fail(member.key, SandboxUnavailable("the sandbox worker could not be started"))
+                self._fail(
+                    member.key, SandboxUnavailable("the sandbox worker could not be started")
+                )
                 if member.state == "ending":
                     self._members.discard(member)
                 else:
@@ -394,7 +418,10 @@ class Pool:
             member.worker.lose("silent")
         elif member.state == "idle" and now - member.since > _IDLE_SECONDS:
             self._retire(member)
-        elif member.state in ("idle", "spare") and now - max(member.pinged, member.since) > _PING_EVERY_SECONDS:
+        elif (
+            member.state in ("idle", "spare")
+            and now - max(member.pinged, member.since) > _PING_EVERY_SECONDS
+        ):
             member.pinged = now
             if not member.worker.ping():
                 member.worker.lose("silent")

@@ -53,7 +53,10 @@ def _cause(
         case frames.ERROR:
             return _own_error(answer.body, memory_bytes)
         case frames.TIMEOUT:
-            return TimeLimitExceeded, f"time limit exceeded: the grader ran for {timeout_seconds:g} s"
+            return (
+                TimeLimitExceeded,
+                f"time limit exceeded: the grader ran for {timeout_seconds:g} s",
+            )
         case frames.MEMORY:
             return MemoryLimitExceeded, _memory(memory_bytes)
         case frames.SIGNAL:

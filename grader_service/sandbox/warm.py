@@ -18,7 +18,13 @@ from grader_service.errors import (
 )
 from grader_service.events import ObserveSandbox, SandboxRan
 from grader_service.sandbox import frames, verdicts
-from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, MAX_SOURCE_BYTES, Outcome, Program, SandboxStatus
+from grader_service.sandbox.base import (
+    DEFAULT_IMAGE_TAG,
+    MAX_SOURCE_BYTES,
+    Outcome,
+    Program,
+    SandboxStatus,
+)
 from grader_service.sandbox.engine import Engine, Limits
 from grader_service.sandbox.frames import Answer
 from grader_service.sandbox.pool import Key, Pool, WorkerState
@@ -44,7 +50,9 @@ class _Run:
 class WarmSandbox:
     """Implements `Sandbox`."""
 
-    def __init__(self, engine: Engine, pool: Pool, limits: Limits, reason: str, observe: ObserveSandbox) -> None:
+    def __init__(
+        self, engine: Engine, pool: Pool, limits: Limits, reason: str, observe: ObserveSandbox
+    ) -> None:
         self._engine = engine
         self._pool = pool
         self._limits = limits
@@ -113,7 +121,9 @@ class WarmSandbox:
                 return await worker.grade(request)
         except TimeoutError:
             worker.lose("silent")
-            raise TimeLimitExceeded(f"time limit exceeded: the grader ran for {limit:g} s") from None
+            raise TimeLimitExceeded(
+                f"time limit exceeded: the grader ran for {limit:g} s"
+            ) from None
 
 
 def _encode(program: Program) -> tuple[bytes, bytes]:
@@ -121,9 +131,13 @@ def _encode(program: Program) -> tuple[bytes, bytes]:
     try:
         source = program.source.encode()
     except UnicodeEncodeError as error:
-        raise SourceInvalid("the source is no valid Unicode text: it contains a lone surrogate") from error
+        raise SourceInvalid(
+            "the source is no valid Unicode text: it contains a lone surrogate"
+        ) from error
     if len(source) > MAX_SOURCE_BYTES:
-        raise SourceInvalid(f"the source has {len(source):,} bytes; at most {MAX_SOURCE_BYTES:,} are allowed")
+        raise SourceInvalid(
+            f"the source has {len(source):,} bytes; at most {MAX_SOURCE_BYTES:,} are allowed"
+        )
     try:
         request = json.dumps({"sample": program.sample, "item": program.item}).encode()
     except RecursionError:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 from grader_service.sandbox import frames
 from grader_service.sandbox.frames import Answer, Demultiplexer, Frame, FrameReader, Garbled
@@ -32,9 +32,7 @@ class Worker(asyncio.Protocol):
     once when there will be none.
     """
 
-    def __init__(
-        self, *, multiplexed: bool, last_words: Callable[[], bytes] = lambda: b""
-    ) -> None:
+    def __init__(self, *, multiplexed: bool, last_words: Callable[[], bytes] = lambda: b"") -> None:
         self.on_ready: Callable[[], None] = _nothing
         self.on_lost: Callable[[], None] = _nothing
         self.lost: WorkerLost | None = None
@@ -97,8 +95,7 @@ class Worker(asyncio.Protocol):
         self.on_lost()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -58,7 +58,13 @@ class Buffers:
     """One private mapping, cut into the request, a grade's calls, its stdout and stderr, and a place to drop things."""
 
     def __init__(self) -> None:
-        sizes = (wire.MAX_REQUEST_BYTES, 2 * wire.MAX_CALL_BYTES, wire.MAX_OUTPUT_BYTES, wire.MAX_OUTPUT_BYTES, 1 << 16)
+        sizes = (
+            wire.MAX_REQUEST_BYTES,
+            2 * wire.MAX_CALL_BYTES,
+            wire.MAX_OUTPUT_BYTES,
+            wire.MAX_OUTPUT_BYTES,
+            1 << 16,
+        )
         self._map = mmap.mmap(-1, sum(sizes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._map.madvise(_MADV_DONTFORK)
         views = []
@@ -90,7 +96,9 @@ class Buffers:
         """Read once what a grade's process has sent: number of bytes (0: nothing now, or the end), descriptors."""
         try:
             count, ancillary, _, _ = channel.recvmsg_into(
-                [self._calls[self._heard :]], _ANCILLARY, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+                [self._calls[self._heard :]],
+                _ANCILLARY,
+                socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC,
             )
         except (BlockingIOError, ConnectionResetError):
             return 0, []

@@ -34,7 +34,12 @@ class Numbers:
     def take(self, value: object) -> float:
         """Raises `ReturnWrong`."""
         kind = type(value)
-        if self._scalar is not None and issubclass(kind, self._scalar) and self._item and self._long_float:
+        if (
+            self._scalar is not None
+            and issubclass(kind, self._scalar)
+            and self._item
+            and self._long_float
+        ):
             value = self._long_float(value) if kind is self._long else self._item(value)
             kind = type(value)
         number = self._real(value, kind)
@@ -48,7 +53,9 @@ class Numbers:
         if not issubclass(kind, int):
             name = type.__dict__["__name__"].__get__(kind)
             hint = "; define it with `def`, not `async def`" if kind is types.CoroutineType else ""
-            raise ReturnWrong(f"grade returned {'None' if value is None else f'a value of type {name[:100]!r}'}, not a number{hint}")
+            raise ReturnWrong(
+                f"grade returned {'None' if value is None else f'a value of type {name[:100]!r}'}, not a number{hint}"
+            )
         try:
             return self._int(value)
         except OverflowError:
@@ -73,7 +80,9 @@ def live(channel: int, code: types.CodeType, reporter: Reporter) -> NoReturn:
     except BaseException as error:  # whatever the author's code raised is its answer
         frame = error_frame(*reporter.describe(error))
     if own_pid() != me:
-        leave(0)  # a fork of the author's that ran to the end of `grade`: not the one that was asked
+        leave(
+            0
+        )  # a fork of the author's that ran to the end of `grade`: not the one that was asked
     _flush()
     nonce = read(channel, wire.NONCE_BYTES) or empty_nonce
     kind, body = frame

@@ -189,7 +189,10 @@ class Grade:
             return False
         kind, length, nonce = wire.CALL.unpack(heard[: wire.CALL.size])
         end = wire.CALL.size + length
-        if kind not in (wire.CALL_VALUE, wire.CALL_ERROR, wire.CALL_UNTRUSTED) or length > wire.MAX_CALL_BYTES:
+        if (
+            kind not in (wire.CALL_VALUE, wire.CALL_ERROR, wire.CALL_UNTRUSTED)
+            or length > wire.MAX_CALL_BYTES
+        ):
             self._conclude(wire.FORGED)
             return False
         if len(heard) < end:
@@ -234,7 +237,9 @@ class Grade:
                 self._died(os.waitstatus_to_exitcode(status))
 
     def _died(self, code: int) -> None:
-        if code == -signal.SIGKILL and (self._overran or self._watch.isolation.was_killed_for_memory()):
+        if code == -signal.SIGKILL and (
+            self._overran or self._watch.isolation.was_killed_for_memory()
+        ):
             self._conclude(wire.MEMORY)
         elif code < 0:
             self._conclude(wire.SIGNAL, wire.INT.pack(-code))
@@ -268,7 +273,21 @@ def _fresh_streams() -> None:
 
 def _forget_runner() -> None:
     """The author's code finds no module of the runner by name, but `grading_sandbox`."""
-    for name in ("__main__", "grade", "untrusted", "uids", "namespaces", "identities", "isolation", "buffers", "program", "cleanup", "wire", "child", "failures"):
+    for name in (
+        "__main__",
+        "grade",
+        "untrusted",
+        "uids",
+        "namespaces",
+        "identities",
+        "isolation",
+        "buffers",
+        "program",
+        "cleanup",
+        "wire",
+        "child",
+        "failures",
+    ):
         sys.modules.pop(name, None)
     sys.path[:] = [path for path in sys.path if path != _HERE]
     gc.enable()

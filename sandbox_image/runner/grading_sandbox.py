@@ -54,9 +54,16 @@ class _Run:
     def __init__(self, source: bytes, stdin: bytes, ends: list[int]) -> None:
         self._ends = ends
         self._theirs: list[int] = []
-        self._sending = {self._pipe(writing=True): memoryview(source), self._pipe(writing=True): memoryview(stdin)}
+        self._sending = {
+            self._pipe(writing=True): memoryview(source),
+            self._pipe(writing=True): memoryview(stdin),
+        }
         self._stdout, self._stderr, self._status = (self._pipe(writing=False) for _ in range(3))
-        self._received = {self._stdout: bytearray(), self._stderr: bytearray(), self._status: bytearray()}
+        self._received = {
+            self._stdout: bytearray(),
+            self._stderr: bytearray(),
+            self._status: bytearray(),
+        }
 
     def _pipe(self, *, writing: bool) -> int:
         read_end, write_end = os.pipe()

@@ -7,7 +7,9 @@ import isolation
 from namespaces import Namespaces
 from uids import Uids
 
-_RESERVED_BYTES = 48 << 20  # so that a grade meets its own limit before the kernel meets the container's
+_RESERVED_BYTES = (
+    48 << 20
+)  # so that a grade meets its own limit before the kernel meets the container's
 
 
 def choose(options: argparse.Namespace) -> Any:

@@ -106,7 +106,13 @@ _FAMILIES = (1, 2, 10)  # unix, inet, inet6; in a namespace without interfaces b
 _NETLINK = 16
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+_libc.mount.argtypes = [
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_char_p,
+    ctypes.c_ulong,
+    ctypes.c_char_p,
+]
 _libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 
 
@@ -131,13 +137,21 @@ def setns(descriptor: int, flags: int) -> None:
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
     kind_bytes = kind.encode() if kind else None
-    _checked(_libc.mount(source.encode(), target.encode(), kind_bytes, flags, data.encode()), f"mount {target}")
+    _checked(
+        _libc.mount(source.encode(), target.encode(), kind_bytes, flags, data.encode()),
+        f"mount {target}",
+    )
 
 
 def clone(flags: int) -> int:
     """Fork into new namespaces. Only for processes that afterwards do next to nothing: the C library is not told."""
     number = (56, 220)[_machine()[0]]
-    return _checked(ctypes.PyDLL(None, use_errno=True).syscall(*map(ctypes.c_long, (number, flags | 17, 0, 0, 0, 0))), "clone")
+    return _checked(
+        ctypes.PyDLL(None, use_errno=True).syscall(
+            *map(ctypes.c_long, (number, flags | 17, 0, 0, 0, 0))
+        ),
+        "clone",
+    )
 
 
 def drop_capabilities() -> None:
@@ -153,7 +167,9 @@ def _machine() -> tuple[int, int]:
     try:
         return _MACHINES[platform.machine()]
     except KeyError:
-        raise OSError(ENOSYS, f"no system call filter for the machine {platform.machine()!r}") from None
+        raise OSError(
+            ENOSYS, f"no system call filter for the machine {platform.machine()!r}"
+        ) from None
 
 
 class Filter:
@@ -197,9 +213,21 @@ def _program(column: int, audit: int) -> Iterable[bytes]:
             number = numbers[column]
             if number is not None:
                 yield from (_equal(number, 0, 1), _give(verdict))
-    yield from (_equal(_CLONE[column], 0, 4), _load(16), _statement(0x45, CLONE_NEW_ANY, 0, 1), _give(refuse), _give(_ALLOW))
+    yield from (
+        _equal(_CLONE[column], 0, 4),
+        _load(16),
+        _statement(0x45, CLONE_NEW_ANY, 0, 1),
+        _give(refuse),
+        _give(_ALLOW),
+    )
     # limits of others: in bubblewrap all have one user
-    yield from (_equal(_PRLIMIT[column], 0, 4), _load(16), _equal(0, 0, 1), _give(_ALLOW), _give(refuse))
+    yield from (
+        _equal(_PRLIMIT[column], 0, 4),
+        _load(16),
+        _equal(0, 0, 1),
+        _give(_ALLOW),
+        _give(refuse),
+    )
     yield from (_equal(_SOCKET[column], 1, 0), _give(_ALLOW), _load(16))
     for family in _FAMILIES:
         yield from (_equal(family, 0, 1), _give(_ALLOW))

@@ -64,9 +64,15 @@ class Namespaces:
         isolation.mount("none", "/", None, isolation.MS_REC | isolation.MS_PRIVATE)
         safe = isolation.MS_NOSUID | isolation.MS_NODEV
         isolation.mount("proc", "/proc", "proc", safe | isolation.MS_NOEXEC)
-        isolation.mount("tmp", "/tmp", "tmpfs", safe, f"size={self._disk_bytes},nr_inodes=65536,mode=1777")
         isolation.mount(
-            "shm", "/dev/shm", "tmpfs", safe | isolation.MS_NOEXEC, f"size={_SHM_BYTES},nr_inodes=4096,mode=1777"
+            "tmp", "/tmp", "tmpfs", safe, f"size={self._disk_bytes},nr_inodes=65536,mode=1777"
+        )
+        isolation.mount(
+            "shm",
+            "/dev/shm",
+            "tmpfs",
+            safe | isolation.MS_NOEXEC,
+            f"size={_SHM_BYTES},nr_inodes=4096,mode=1777",
         )
         isolation.drop_capabilities()
         # the memory watch of the runner must look into it; who else could is in the same grade
@@ -91,7 +97,7 @@ class Namespaces:
                 os.waitpid(pid, 0)
             except ChildProcessError:
                 continue  # buried already
-        return all([_is_gone(space) for space in spaces])
+        return all([_is_gone(space) for space in spaces])  # noqa: C419 - each one is closed
 
     def was_killed_for_memory(self) -> bool:
         """There is no cgroup to ask; see `overrun`."""

@@ -19,7 +19,19 @@ import failures
 
 _COMPILE_SECONDS = 20.0
 _LENGTH_BYTES = 4
-_NEVER_AHEAD = frozenset({"__main__", "antigravity", "this", "turtle", "tkinter", "idlelib", "turtledemo", "test", "lib2to3"})
+_NEVER_AHEAD = frozenset(
+    {
+        "__main__",
+        "antigravity",
+        "this",
+        "turtle",
+        "tkinter",
+        "idlelib",
+        "turtledemo",
+        "test",
+        "lib2to3",
+    }
+)
 
 
 class Isolation(Protocol):
@@ -54,7 +66,9 @@ def load(source: bytes, isolation: Isolation) -> Program:
     for name, members in found["imports"]:
         _import_ahead(name, members)
     if "numpy" in sys.modules and b"random" in source:
-        _import_ahead("numpy.random", [])  # where it is not there before the fork, it cannot be seeded
+        _import_ahead(
+            "numpy.random", []
+        )  # where it is not there before the fork, it cannot be seeded
     code = marshal.loads(compiled[_LENGTH_BYTES + length :])
     gc.collect()
     gc.freeze()
@@ -94,7 +108,9 @@ def _compile_apart(source: bytes, isolation: Isolation) -> bytes:
     if result is None:
         raise Refused(f"the source was not compiled within {_COMPILE_SECONDS:.0f} s")
     if len(result) < _LENGTH_BYTES:
-        raise Refused(f"the source cannot be compiled: Python's own compiler ended with status {status}")
+        raise Refused(
+            f"the source cannot be compiled: Python's own compiler ended with status {status}"
+        )
     return result
 
 
@@ -110,7 +126,9 @@ def _read_until(descriptor: int, deadline: float) -> bytes | None:
     return None
 
 
-def _compile_and_tell(source: bytes, isolation: Isolation, identity: Any, descriptor: int) -> NoReturn:
+def _compile_and_tell(
+    source: bytes, isolation: Isolation, identity: Any, descriptor: int
+) -> NoReturn:
     try:
         isolation.enter(identity)
         head, body = _compile(source)
@@ -145,7 +163,11 @@ def _imports(tree: ast.AST) -> list[tuple[str, list[str]]]:
             found.extend((alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.append((node.module, [alias.name for alias in node.names if alias.name != "*"]))
-        elif isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+        elif (
+            isinstance(node, ast.Call)
+            and len(node.args) == 1
+            and isinstance(node.args[0], ast.Constant)
+        ):
             name = node.args[0].value
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
             if called in ("import_module", "__import__") and isinstance(name, str):

@@ -14,11 +14,8 @@ import argparse
 import gc
 import json
 import signal
-import socket
 import time
-from typing import Any
 
-import failures
 import isolation
 import program
 import wire
@@ -39,7 +36,12 @@ class Runner:
         _silence()
         self._wake = _wake_on_death()
         self._watch = Watch(
-            choose(options), options.timeout_seconds, Buffers(), self._inbox, self._wake, isolation.Filter()
+            choose(options),
+            options.timeout_seconds,
+            Buffers(),
+            self._inbox,
+            self._wake,
+            isolation.Filter(),
         )
 
     def serve(self) -> None:
@@ -48,7 +50,7 @@ class Runner:
         while True:
             grade = Grade(self._watch, loaded)
             self._send(wire.READY)
-            token = self._next_request(grade)
+            token = self._next_request()
             verdict = grade.run()
             wire.write_all(self._outbox, self._watch.buffers.answer(token, verdict))
             clean = grade.clear()
@@ -74,7 +76,7 @@ class Runner:
             except program.Refused as refusal:
                 self._send(wire.REFUSED, token, json.dumps({"details": str(refusal)}).encode())
 
-    def _next_request(self, grade: Grade) -> bytes:
+    def _next_request(self) -> bytes:
         """Wait, with the next process ready; its request then lies in the buffers."""
         while True:
             if not self._watch.wait_idle():
@@ -134,7 +136,7 @@ def _environment() -> None:
     os.environ.clear()
     os.environ.update(
         kept,
-        PATH="/usr/local/bin:/usr/bin:/bin",
+        PATH=f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
         HOME="/tmp",
         LANG="C.UTF-8",
         TZ="UTC",

@@ -31,7 +31,9 @@ class Uids:
 
     def enter(self, uid: int) -> None:
         """Become that user; for the new process itself."""
-        with open("/proc/self/oom_score_adj", "w") as file:  # before the change: afterwards it is not ours
+        with open(
+            "/proc/self/oom_score_adj", "w"
+        ) as file:  # before the change: afterwards it is not ours
             file.write("1000")
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -71,8 +73,7 @@ class Uids:
                 action()
             finally:
                 os._exit(0)
-        while os.waitpid(-1, 0)[0] != pid:
-            pass
+        os.waitpid(pid, 0)  # this one alone: others' ends are news for someone
 
     def _read_kills(self) -> int:
         if self._oom is None:

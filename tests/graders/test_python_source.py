@@ -62,7 +62,11 @@ async def test_source_that_may_grade(source: str) -> None:
 
 
 async def test_import_that_the_hosted_service_refuses_is_a_warning() -> None:
-    source = "import os\n" + PLAIN + "if __name__ == '__main__':\n    import sys, sys\n    from sys import path\n"
+    source = (
+        "import os\n"
+        + PLAIN
+        + "if __name__ == '__main__':\n    import sys, sys\n    from sys import path\n"
+    )
     (warning,) = await check(source)
     assert "line 5" in warning
     assert "'sys'" in warning

@@ -12,12 +12,13 @@ from typing import Any
 
 import docker
 import pytest
-from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 from grader_service.events import SandboxOpened, SandboxWorkerLost
 from grader_service.sandbox.base import Program
 from grader_service.sandbox.docker import is_old_runc
+from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
+from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 SERVER = """
 import asyncio, sys
@@ -65,7 +66,9 @@ async def test_killed_busy_worker_costs_no_answer(api: Any) -> None:
         (container,) = set(ours(api)) - before
         api.kill(container)
         assert (await run).value == 1
-        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == ["died"]
+        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == [
+            "died"
+        ]
     assert set(ours(api)) <= before
 
 
@@ -89,7 +92,9 @@ async def test_paused_worker_is_found_silent(api: Any) -> None:
         (container,) = set(ours(api)) - before
         api.pause(container)
         await here.until(idle=0, ending=0)
-        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == ["silent"]
+        assert [event.reason for event in here.events if isinstance(event, SandboxWorkerLost)] == [
+            "silent"
+        ]
         assert await here.grade(2) == 2 / 7
 
 
@@ -111,14 +116,24 @@ async def test_processes_of_a_killed_server_end(name: str) -> None:
     assert len(left) >= 4
     server.send_signal(signal.Signals[name])
     server.wait()
+    await until_gone(left)
+
+
+async def until_gone(pids: list[int]) -> None:
     async with asyncio.timeout(10):
-        while [pid for pid in left if Path(f"/proc/{pid}").exists()]:
+        while any(map(is_alive, pids)):
             await asyncio.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 async def started(engine: str) -> subprocess.Popen[str]:
     """A server in a process of its own, with one grade running."""
-    server = subprocess.Popen([sys.executable, "-c", SERVER, engine], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, engine], stdout=subprocess.PIPE, text=True
+    )
     assert server.stdout is not None
     said = (await asyncio.to_thread(server.stdout.readline)).strip()
     server.stdout.close()
@@ -156,7 +171,9 @@ async def test_containers_are_made_as_hard_as_they_can_be(api: Any) -> None:
     assert host["Binds"] is None
     assert not host["Privileged"]
     own = {each.partition("=")[0] for each in config["Env"]}
-    inherited = {each.partition("=")[0] for each in api.inspect_image(config["Image"])["Config"]["Env"] or ()}
+    inherited = {
+        each.partition("=")[0] for each in api.inspect_image(config["Image"])["Config"]["Env"] or ()
+    }
     assert own - inherited <= {"PYTHONHASHSEED", "PYTHONPATH", "PATH"}
 
 
@@ -179,8 +196,6 @@ def test_age_of_the_engine(version: str, old: bool) -> None:
 
 
 async def test_missing_image_says_what_to_do(api: Any) -> None:
-    from grader_service.sandbox.open import open_sandbox
-
     events: list[Any] = []
     settings = Settings.model_validate(
         {**Settings().model_dump(), "sandbox": "docker", "sandbox_image": "no-such-image"}

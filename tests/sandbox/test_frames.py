@@ -35,20 +35,30 @@ def test_both_sides_mean_the_same() -> None:
         assert ours == theirs, name
 
 
-@given(st.lists(st.tuples(st.sampled_from([b"A", b"R"]), st.binary(max_size=50))), st.integers(1, 40))
-def test_frames_come_out_however_they_are_cut(messages: list[tuple[bytes, bytes]], size: int) -> None:
+@given(
+    st.lists(st.tuples(st.sampled_from([b"A", b"R"]), st.binary(max_size=50))), st.integers(1, 40)
+)
+def test_frames_come_out_however_they_are_cut(
+    messages: list[tuple[bytes, bytes]], size: int
+) -> None:
     token = b"t" * 16
     stream = b"".join(frames.pack(kind, token, body) for kind, body in messages)
     reader = FrameReader()
-    seen = [frame for at in range(0, len(stream), size) for frame in reader.feed(stream[at : at + size])]
+    seen = [
+        frame for at in range(0, len(stream), size) for frame in reader.feed(stream[at : at + size])
+    ]
     assert seen == [Frame(kind, token, body) for kind, body in messages]
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=50))), st.integers(1, 40))
-def test_multiplexed_streams_come_apart_however_they_are_cut(parts: list[tuple[int, bytes]], size: int) -> None:
+def test_multiplexed_streams_come_apart_however_they_are_cut(
+    parts: list[tuple[int, bytes]], size: int
+) -> None:
     stream = b"".join(struct.pack("!BxxxI", number, len(data)) + data for number, data in parts)
     demultiplexer = Demultiplexer()
-    seen = b"".join(demultiplexer.feed(stream[at : at + size]) for at in range(0, len(stream), size))
+    seen = b"".join(
+        demultiplexer.feed(stream[at : at + size]) for at in range(0, len(stream), size)
+    )
     assert seen == b"".join(data for number, data in parts if number == 1)
     assert demultiplexer.stderr == b"".join(data for number, data in parts if number == 2)[-2000:]
 

@@ -39,7 +39,7 @@ class Opened:
         """Wait until the workers stand so."""
         async with asyncio.timeout(30):
             while any(self.sandbox.workers()[state] != count for state, count in counts.items()):  # type: ignore[index]
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the counts are looked at from outside
 
 
 @contextlib.asynccontextmanager
@@ -60,7 +60,7 @@ async def test_spare_serves_the_first_grade_and_its_worker_the_next(engine: str)
         await here.until(spare=1)
         assert [await here.grade(n) for n in (1, 2, 3)] == [1 / 7, 2 / 7, 3 / 7]
         await here.until(spare=1)
-        assert [ran.warm for ran in here.ran()][0] is False
+        assert here.ran()[0].warm is False
         assert {ran.end for ran in here.ran()} == {"value"}
 
 
@@ -103,7 +103,12 @@ async def test_least_recently_used_worker_goes_first(engine: str) -> None:
 
 
 async def test_full_queue_refuses_at_once_and_a_long_wait_ends(engine: str) -> None:
-    settings = {"sandbox_workers": 1, "sandbox_spares": 0, "sandbox_queue": 1, "sandbox_queue_seconds": 4}
+    settings = {
+        "sandbox_workers": 1,
+        "sandbox_spares": 0,
+        "sandbox_queue": 1,
+        "sandbox_queue_seconds": 4,
+    }
     async with opened(engine, **settings) as here:
         busy = asyncio.create_task(here.sandbox.run(Program(SLEEP, {}, {"seconds": 6})))
         await here.until(busy=1)
@@ -138,7 +143,9 @@ async def test_cancelled_waits_lose_no_worker(engine: str) -> None:
             if number % 3:
                 asyncio.get_running_loop().call_later(0.3 + number / 300, run.cancel)
         seen = await asyncio.gather(*runs, return_exceptions=True)
-        assert all(isinstance(one, asyncio.CancelledError) or one == n / 7 for n, one in enumerate(seen))
+        assert all(
+            isinstance(one, asyncio.CancelledError) or one == n / 7 for n, one in enumerate(seen)
+        )
         assert [seen[n] for n in range(0, 60, 3)] == [n / 7 for n in range(0, 60, 3)]
         await here.until(busy=0, cleaning=0, loading=0)
         assert await here.grade(1) == 1 / 7
@@ -148,7 +155,10 @@ async def test_closing_under_load_tells_everyone_and_leaves_nothing(engine: str)
     threads = threading.active_count()
     before = children()
     async with opened(engine, sandbox_workers=3) as here:
-        runs = [asyncio.create_task(here.sandbox.run(Program(SLEEP, {}, {"seconds": 60}))) for _ in range(6)]
+        runs = [
+            asyncio.create_task(here.sandbox.run(Program(SLEEP, {}, {"seconds": 60})))
+            for _ in range(6)
+        ]
         await here.until(busy=2)
         sandbox = here.sandbox
     told = await asyncio.gather(*runs, return_exceptions=True)
@@ -158,7 +168,9 @@ async def test_closing_under_load_tells_everyone_and_leaves_nothing(engine: str)
     with pytest.raises(SandboxUnavailable):
         await sandbox.run(Program(PLAIN, {}, {"n": 1}))
     # the loop's own pool of threads remains, and is the loop's
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("docker")] == []
+    assert [
+        thread.name for thread in threading.enumerate() if thread.name.startswith("docker")
+    ] == []
     assert threading.active_count() <= threads + 8
 
 

@@ -28,7 +28,9 @@ def test_value() -> None:
     assert judge(frames.VALUE, struct.pack("!d", 1 / 3)) == 1 / 3
 
 
-@pytest.mark.parametrize("body", [b"", b"1.0", struct.pack("!d", math.nan), struct.pack("!d", -math.inf)])
+@pytest.mark.parametrize(
+    "body", [b"", b"1.0", struct.pack("!d", math.nan), struct.pack("!d", -math.inf)]
+)
 def test_value_that_is_none(body: bytes) -> None:
     with pytest.raises(ProcessKilled):
         judge(frames.VALUE, body)
@@ -76,6 +78,8 @@ def test_details_are_bounded_and_can_be_encoded() -> None:
         (b"?", b"", SandboxUnavailable, "called off"),
     ],
 )
-def test_verdict_of_the_runner(verdict: bytes, body: bytes, error: type[CannotGrade], mention: str) -> None:
+def test_verdict_of_the_runner(
+    verdict: bytes, body: bytes, error: type[CannotGrade], mention: str
+) -> None:
     with pytest.raises(error, match=mention):
         judge(verdict, body)
