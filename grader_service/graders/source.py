@@ -72,10 +72,9 @@ def _missing_grade(tree: ast.Module) -> str | None:
 
 
 def _binds_grade(node: ast.stmt) -> bool:
-    named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    return (named and node.name == "grade") or (
-        not named and any(map(_may_bind_grade, ast.walk(node)))
-    )  # type: ignore[attr-defined]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name == "grade"
+    return any(map(_may_bind_grade, ast.walk(node)))
 
 
 def _may_bind_grade(node: ast.AST) -> bool:

@@ -218,10 +218,11 @@ class DockerEngine:
         runc = components.get("runc", "")
         if self._containers.runtime or not runc or not is_old_runc(runc):
             return ()
-        return (
+        text = (
             f"the container engine's runc {runc} has known escapes (CVE-2025-31133, -52565, -52881): "
-            "update it to 1.2.8, 1.3.3 or newer",
+            "update it to 1.2.8, 1.3.3 or newer"
         )
+        return (text,)
 
 
 def is_old_runc(version: str) -> bool:

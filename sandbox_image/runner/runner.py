@@ -50,7 +50,7 @@ class Runner:
         while True:
             grade = Grade(self._watch, loaded)
             self._send(wire.READY)
-            token = self._next_request(grade)
+            token = self._next_request()
             verdict = grade.run()
             wire.write_all(self._outbox, self._watch.buffers.answer(token, verdict))
             clean = grade.clear()
@@ -76,7 +76,7 @@ class Runner:
             except program.Refused as refusal:
                 self._send(wire.REFUSED, token, json.dumps({"details": str(refusal)}).encode())
 
-    def _next_request(self, grade: Grade) -> bytes:
+    def _next_request(self) -> bytes:
         """Wait, with the next process ready; its request then lies in the buffers."""
         while True:
             if not self._watch.wait_idle():
@@ -136,7 +136,7 @@ def _environment() -> None:
     os.environ.clear()
     os.environ.update(
         kept,
-        PATH="/usr/local/bin:/usr/bin:/bin",
+        PATH=f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
         HOME="/tmp",
         LANG="C.UTF-8",
         TZ="UTC",

@@ -73,8 +73,7 @@ class Uids:
                 action()
             finally:
                 os._exit(0)
-        while os.waitpid(-1, 0)[0] != pid:
-            pass
+        os.waitpid(pid, 0)  # this one alone: others' ends are news for someone
 
     def _read_kills(self) -> int:
         if self._oom is None:

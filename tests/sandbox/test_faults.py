@@ -12,12 +12,13 @@ from typing import Any
 
 import docker
 import pytest
-from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 from grader_service.events import SandboxOpened, SandboxWorkerLost
 from grader_service.sandbox.base import Program
 from grader_service.sandbox.docker import is_old_runc
+from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
+from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 SERVER = """
 import asyncio, sys
@@ -115,9 +116,17 @@ async def test_processes_of_a_killed_server_end(name: str) -> None:
     assert len(left) >= 4
     server.send_signal(signal.Signals[name])
     server.wait()
+    await until_gone(left)
+
+
+async def until_gone(pids: list[int]) -> None:
     async with asyncio.timeout(10):
-        while [pid for pid in left if Path(f"/proc/{pid}").exists()]:
+        while any(map(is_alive, pids)):
             await asyncio.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 async def started(engine: str) -> subprocess.Popen[str]:
@@ -187,8 +196,6 @@ def test_age_of_the_engine(version: str, old: bool) -> None:
 
 
 async def test_missing_image_says_what_to_do(api: Any) -> None:
-    from grader_service.sandbox.open import open_sandbox
-
     events: list[Any] = []
     settings = Settings.model_validate(
         {**Settings().model_dump(), "sandbox": "docker", "sandbox_image": "no-such-image"}

@@ -60,7 +60,7 @@ async def test_spare_serves_the_first_grade_and_its_worker_the_next(engine: str)
         await here.until(spare=1)
         assert [await here.grade(n) for n in (1, 2, 3)] == [1 / 7, 2 / 7, 3 / 7]
         await here.until(spare=1)
-        assert [ran.warm for ran in here.ran()][0] is False
+        assert here.ran()[0].warm is False
         assert {ran.end for ran in here.ran()} == {"value"}
 
 
