@@ -1,181 +1,188 @@
-"""What a sandboxed grade costs, against a `docker run` per grade with the same flags, in one run.
+"""Python graders over HTTP on each engine, against a container per grade with the same flags. Every answer is checked."""
 
-    python tests/bench/sandbox.py [docker|bubblewrap ...] [--seconds 60]
-
-In process, through `Sandbox.run`; HTTP adds its own. Every answer is checked. Best of three.
-"""
-
-import argparse
 import asyncio
-import contextlib
+import json
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+import httpx
+from rich.console import Console
 
 from grader_service.sandbox import inside
-from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Program, Sandbox
+from grader_service.sandbox.base import DEFAULT_IMAGE_TAG
 from grader_service.sandbox.docker import Containers, DockerEngine, open_docker
 from grader_service.sandbox.engine import Limits
-from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
+from tests import processes
+from tests.bench.load import Figures, Load, run
+from tests.definitions import PYTHON, body
 
-TRIVIAL = "def grade(sample, item):\n    return item['n'] / 7\n"
-HEAVY = "import numpy as np\nimport pandas as pd\nfrom rapidfuzz import fuzz, utils\n" + (
-    "def grade(sample, item):\n"
-    "    assert fuzz.WRatio(sample['output_text'], 'fuzzy wuzzy had no hair', processor=utils.default_process) > 75\n"
-    "    return float(pd.Series(np.arange(item['n'] + 1)).iloc[-1]) / 7\n"
-)
-SAMPLE = {"output_text": "fuzzy wuzzy was a bear"}
+PATH = "/v1/fine_tuning/alpha/graders/run"
 ROUNDS = 3
+STEADY_SECONDS = 60
+TRIVIAL = "def grade(sample, item):\n    return item['n'] / 7\n"
+HEAVY = """import numpy as np
+import pandas as pd
+from rapidfuzz import fuzz, utils
+
+def grade(sample, item):
+    assert fuzz.WRatio(sample["output_text"], "fuzzy wuzzy had no hair", processor=utils.default_process) > 75
+    return float(pd.Series(np.arange(item["n"] + 1)).iloc[-1]) / 7
+"""
+PRIVATE = """
+def grade(sample, item):
+    lines = open("/proc/self/smaps_rollup").read().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
+"""
+IMPORTS = "import numpy\nimport pandas\nimport rapidfuzz\n"
+
+TARGETS: dict[str, dict[str, float]] = {
+    "docker": {
+        "trivial": 4,
+        "heavy": 9,
+        "per_second": 280,
+        "steady": 60,
+        "unseen": 100,
+        "times": 60,
+    },
+    "bubblewrap": {"trivial": 6, "per_second": 180},
+}
+"""Milliseconds at p50, p99 of the steady load, grades per second, times as fast as a container per grade."""
 
 
-async def grade(sandbox: Sandbox, source: str, n: int) -> float:
-    """Seconds of one grade, whose value was right."""
-    began = time.perf_counter()
-    outcome = await sandbox.run(Program(source, SAMPLE, {"n": n}))
-    assert outcome.value == n / 7
-    return time.perf_counter() - began
+def asked(source: str) -> dict[str, Any]:
+    return body({**PYTHON, "source": source}, "fuzzy wuzzy was a bear", item={"n": 21})
 
 
-def told(seconds: list[float]) -> str:
-    ordered = sorted(seconds)
-    return f"p50 {statistics.median(ordered) * 1e3:6.2f} ms, p99 {ordered[int(len(ordered) * 0.99)] * 1e3:6.2f} ms"
+def load(address: str, source: str, **more: Any) -> Figures:
+    return run(Load(address + PATH, json.dumps(asked(source)), '"reward":3.0', **more))
 
 
-async def one_after_the_other(sandbox: Sandbox, source: str, count: int = 300) -> list[float]:
-    rounds = []
-    for _ in range(ROUNDS):
-        rounds.append([await grade(sandbox, source, n) for n in range(count)])
-    return min(rounds, key=statistics.median)
+class Bench:
+    """One engine's figures; `missed` names those that are not as wanted."""
 
+    def __init__(self, console: Console, engine: str) -> None:
+        self._console = console
+        self._targets = TARGETS[engine]
+        self.missed: list[str] = []
 
-async def throughput(sandbox: Sandbox, source: str, clients: int = 8, count: int = 800) -> float:
-    async def client(number: int) -> None:
-        for n in range(number, count, clients):
-            await grade(sandbox, source, n)
+    def say(
+        self, text: str, name: str = "", value: float = 0.0, more_is_better: bool = False
+    ) -> None:
+        wanted = self._targets.get(name)
+        if wanted is None:
+            self._console.print(f"  {text}")
+            return
+        good = value >= wanted if more_is_better else value <= wanted
+        if not good:
+            self.missed.append(name)
+        self._console.print(f"  {text}; wanted {wanted:g}: {'met' if good else 'MISSED'}")
 
-    best = 0.0
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        await asyncio.gather(*map(client, range(clients)))
-        best = max(best, count / (time.perf_counter() - began))
-    return best
-
-
-async def steady(
-    sandbox: Sandbox, source: str, seconds: float, per_second: int = 50
-) -> list[float]:
-    """Requests at fixed times, whatever became of those before; latency counts from the time at which one was due."""
-    taken: list[float] = []
-    began = time.perf_counter()
-
-    async def due(number: int) -> None:
-        at = began + number / per_second
-        await asyncio.sleep(at - time.perf_counter())
-        await grade(sandbox, source, number)
-        taken.append(time.perf_counter() - at)
-
-    await asyncio.gather(*(due(number) for number in range(int(seconds * per_second))))
-    return taken
-
-
-async def first_of_unseen(sandbox: Any, count: int = 8) -> list[float]:
-    taken = []
-    for number in range(count):
-        async with asyncio.timeout(30):
-            while not sandbox.workers()["spare"]:
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(0.5)
-        taken.append(
-            await grade(sandbox, TRIVIAL + f"# unseen {time.time_ns()} {number}\n", number)
+    def latency(self, address: str, name: str, source: str) -> float:
+        load(address, source, connections=4, seconds=2.0)  # warm
+        best = min(
+            (load(address, source, connections=1, seconds=2.0) for _ in range(ROUNDS)),
+            key=lambda figures: figures.p50,
         )
-    return taken
+        text = f"{name}: p50 {best.p50:.2f} ms, p99 {best.p99:.2f} ms, wrong {best.wrong}"
+        self.say(text, name, best.p50)
+        return best.p50
+
+    def throughput(self, address: str) -> None:
+        rounds = [load(address, TRIVIAL, connections=8) for _ in range(ROUNDS)]
+        best = max(rounds, key=lambda figures: figures.per_second)
+        wrong = sum(figures.wrong for figures in rounds)
+        text = f"8 at once: {best.per_second:.0f} grades/s, p99 {best.p99:.1f} ms, wrong {wrong}"
+        self.say(text, "per_second", best.per_second, more_is_better=True)
+
+    def steady(self, address: str) -> None:
+        figures = load(address, HEAVY, connections=20, seconds=STEADY_SECONDS, rate=50.0)
+        text = (
+            f"heavy at 50/s for {STEADY_SECONDS} s: {figures.right} right, {figures.wrong} wrong, "
+            f"p50 {figures.p50:.1f} ms, p99 {figures.p99:.1f} ms"
+        )
+        self.say(text, "steady", figures.p99)
+
+    def unseen(self, address: str, count: int = 8) -> None:
+        taken = []
+        for number in range(count):
+            _await_spare(address)
+            source = f"{TRIVIAL}# unseen {time.time_ns()} {number}\n"
+            began = time.perf_counter()
+            assert httpx.post(address + PATH, json=asked(source)).json()["reward"] == 3.0
+            taken.append((time.perf_counter() - began) * 1000)
+        text = f"first grade of an unseen grader: median {statistics.median(taken):.0f} ms, worst {max(taken):.0f} ms"
+        self.say(text, "unseen", statistics.median(taken))
+
+    def memory(self, address: str) -> None:
+        for name, source in (("trivial", PRIVATE), ("numpy+pandas+rapidfuzz", IMPORTS + PRIVATE)):
+            found = httpx.post(address + PATH, json=asked(source), timeout=60).json()
+            self.say(f"{name}: {found['reward']:.1f} MiB private to one grade's process")
 
 
-async def run_per_grade(engine: DockerEngine, source: str, count: int = 5) -> list[float]:
-    """The naive way: a container for every grade, made with the very same flags."""
+def _await_spare(address: str) -> None:
+    end = time.monotonic() + 20
+    while 'grader_sandbox_workers{state="spare"} 0.0' in httpx.get(f"{address}/metrics").text:
+        assert time.monotonic() < end, "no spare worker came up"
+        time.sleep(0.05)
+    time.sleep(0.3)
+
+
+async def _container_per_grade(engine: DockerEngine, count: int = 5) -> float:
+    """Median milliseconds of the naive way: a container for every grade, made with the very same flags."""
     taken = []
-    for n in range(count):
+    for _ in range(count):
         began = time.perf_counter()
         worker, end = await engine.launch(DEFAULT_IMAGE_TAG)
         await worker.greeted()
-        await worker.load(source.encode())
-        answer = await worker.grade(
-            b'{"sample": {"output_text": "fuzzy wuzzy was a bear"}, "item": {"n": %d}}' % n
-        )
+        await worker.load(TRIVIAL.encode())
+        answer = await worker.grade(json.dumps({"sample": {}, "item": {"n": 21}}).encode())
         assert answer.verdict == b"V"
         worker.lose("died")
         await end()  # `docker run --rm` waits for that, too
-        taken.append(time.perf_counter() - began)
-    return taken
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
 
 
-async def private_memory(sandbox: Sandbox, source: str) -> float:
-    """MiB that one grade's process has for itself, as it sees it: what it has written to since the fork."""
-    look = source.replace(
-        "def grade(sample, item):\n",
-        "def grade(sample, item):\n    with open('/proc/self/smaps_rollup') as file: print(file.read())\n",
-        1,
-    )
-    outcome = await sandbox.run(Program(look, SAMPLE, {"n": 1}))
-    lines = dict(line.split()[:2] for line in outcome.stdout.splitlines()[1:] if ":" in line)
-    return (int(lines["Private_Dirty:"]) + int(lines["Private_Clean:"])) / 1024
-
-
-async def measure(engine: str, seconds: float) -> None:
-    settings = Settings.model_validate({**Settings().model_dump(), "sandbox": engine})
-    async with open_sandbox(settings, lambda _: None) as sandbox:
-        status = sandbox.status()
-        print(f"== {engine}: {status.reason}")
-        if status.engine != engine:
-            return
-        figures: dict[str, float] = {}
-        for name, source in (("trivial", TRIVIAL), ("numpy+pandas+rapidfuzz", HEAVY)):
-            await throughput(sandbox, source, count=50)  # warm
-            taken = await one_after_the_other(sandbox, source)
-            figures[name] = statistics.median(taken)
-            print(f"{name}: {told(taken)}")
-            print(
-                f"{name}: {await throughput(sandbox, source):.0f} grades/s with 8 clients in this process"
-            )
-            print(f"{name}: {await private_memory(sandbox, source):.1f} MiB private per grade")
-        print(
-            f"numpy+pandas+rapidfuzz at 50/s for {seconds:g} s: {told(await steady(sandbox, HEAVY, seconds))}"
-        )
-        print(
-            f"first grade of an unseen grader, spare ready: {told(await first_of_unseen(sandbox))}"
-        )
-    if engine == "docker":
-        await compare(settings, figures)
-
-
-async def compare(settings: Settings, figures: dict[str, float]) -> None:
+async def _naive(settings: Settings) -> float:
     limits = Limits(settings.sandbox_timeout_seconds, settings.sandbox_memory_bytes)
     containers = Containers(
         settings.sandbox_image, limits, inside.seccomp(), None, settings.docker_host
     )
     async with open_docker(containers) as engine:
-        for name, source in (("trivial", TRIVIAL), ("numpy+pandas+rapidfuzz", HEAVY)):
-            taken = await run_per_grade(engine, source)
-            ratio = statistics.median(taken) / figures[name]
-            print(f"{name}: a container per grade {told(taken)}: {ratio:.0f} times as long")
+        return await _container_per_grade(engine)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("engines", nargs="*", default=["docker", "bubblewrap"])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    options = parser.parse_args()
-    for engine in options.engines:
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(measure(engine, options.seconds))
+def _measure(console: Console, engine: str) -> list[str]:
+    with processes.serving(sandbox=engine) as server:
+        state = httpx.get(f"{server.address}/readyz").json()["sandbox"]
+        console.print(f"  [bold]{engine}[/bold]: {state['reason']}")
+        if not state["ready"]:
+            return [f"{engine} is not here"]
+        bench = Bench(console, engine)
+        p50 = bench.latency(server.address, "trivial", TRIVIAL)
+        has_packages = engine == "docker" or Path(".sandbox_packages").exists()
+        if has_packages:
+            bench.latency(server.address, "heavy", HEAVY)
+        bench.throughput(server.address)
+        bench.unseen(server.address)
+        if has_packages:
+            bench.memory(server.address)
+            bench.steady(server.address)
+    if engine == "docker":
+        times = asyncio.run(_naive(Settings())) / p50
+        bench.say(
+            f"a container per grade takes {times:.0f} times as long",
+            "times",
+            times,
+            more_is_better=True,
+        )
+    return bench.missed
 
 
-if __name__ == "__main__":
-    main()
+def main(console: Console) -> bool:
+    """True where every figure of every engine is as wanted."""
+    missed = {engine: _measure(console, engine) for engine in TARGETS}
+    return not any(missed.values())
