@@ -2,14 +2,15 @@
 
 GraderServiceError
 ├── CannotStart                 a setting or catalogue file is wrong; one line, then the end
-├── BadRequest                  the caller's fault: an HTTP 4xx
+├── RequestRefused              any answer that is not 2xx, with its status
 │   └── InvalidGrader           the grader's JSON is wrong: 400 with the place
 └── CannotGrade                 becomes data (a `Cause`) in `graders.base.Grader.grade`, nowhere else
     ├── Invalid                 the sample's fault (or the grader's, with this sample): a retry gives the same
     │   ├── SampleNotJson, VariableMissing
     │   ├── FormulaUndefined, TextTooLarge, TextTooSlow
     │   ├── SourceInvalid, SourceRaised, BadReturnValue, TimeLimitExceeded, MemoryLimitExceeded, ProcessKilled
-    │   └── JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered
+    │   ├── JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered
+    │   └── EndpointBodyTooLarge
     └── Failed                  ours, the sandbox's, the judge's or the remote scorer's fault
         ├── SandboxOff, SandboxUnavailable, SandboxOverloaded
         ├── JudgeOff, JudgeUnavailable, JudgeRejected, JudgeTimedOut, BudgetExhausted
@@ -70,8 +71,8 @@ class CannotStart(GraderServiceError):
     """The server or command cannot begin; its text is the whole line that a person reads."""
 
 
-class BadRequest(GraderServiceError):
-    """The caller's fault. `param` is the dotted place in the body, or None."""
+class RequestRefused(GraderServiceError):
+    """The request gets no 2xx; mostly the caller's fault. `param` is the dotted place in the body, or None."""
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class BadRequest(GraderServiceError):
         self.headers = headers or {}
 
 
-class InvalidGrader(BadRequest):
+class InvalidGrader(RequestRefused):
     """A grader definition that can never grade anything; `param` is relative to the grader."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
@@ -224,6 +225,13 @@ class JudgeContentFiltered(Invalid):
 
     flag = "model_grader_refusal_error"
     kind = "judge_content_filtered"
+
+
+class EndpointBodyTooLarge(Invalid):
+    """Sample and item together are more than a remote scorer is sent."""
+
+    flag = "endpoint_grader_internal_error"
+    kind = "endpoint_body_too_large"
 
 
 class _PythonServer(Failed):

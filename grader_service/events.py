@@ -1,8 +1,10 @@
 """What happened, as frozen data: graders emit it, metrics and logs listen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from grader_service.errors import Usage
 
 State = Literal["value", "invalid", "failed"]
 """A reward; no reward because of the sample; no reward because of us or of an upstream."""
@@ -24,7 +26,99 @@ class Graded:
     reward: float
     seconds: float
     trace_id: str | None
+    request_id: str
     defect: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One HTTP request has its answer. `route` is the route's name, "none" where no route was reached; `defect` is an exception of ours."""
+
+    route: str
+    status: int
+    seconds: float
+    request_id: str
+    defect: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueLoaded:
+    """The catalogue was read: names now served, and faults found ("file:line: message")."""
+
+    names: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+JudgeOutcome = Literal[
+    "answered",
+    "refused",
+    "filtered",
+    "truncated",
+    "malformed",
+    "throttled",
+    "rejected",
+    "failed",
+    "timed_out",
+]
+"""How one try at an upstream ended; the last three and `throttled` gave no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOpened:
+    """The judge is there: every (upstream, model) of the configuration as `JudgeAnswered` names them.
+
+    `budgets` has the limits of the spending guard by period, "day" and "total", where they are set.
+    """
+
+    models: tuple[tuple[str, str], ...]
+    budgets: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswered:
+    """One try at an upstream is over: an HTTP call for a verdict or for embeddings, not one that was cancelled.
+
+    `upstream` and `model` are names of the configuration (`model` may be a pattern, "embedding" for
+    embeddings). `cost` is in the budget's currency, None where no price is known.
+    """
+
+    upstream: str
+    model: str
+    outcome: JudgeOutcome
+    seconds: float
+    usage: Usage
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswerSought:
+    """A question was looked for where it need not be paid: in the cache, or in flight.
+
+    `place` "flight" tells only of hits; "error" is a cache that could not be asked.
+    """
+
+    place: Literal["cache", "flight"]
+    result: Literal["hit", "miss", "error"]
+
+
+BreakerState = Literal["closed", "open", "half_open"]
+"""Open: nothing is sent to the upstream. Half open: one probe is."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """An upstream's circuit breaker has another state now."""
+
+    upstream: str
+    state: BreakerState
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCharged:
+    """What judges have cost today (UTC) and in all, in the currency of the prices."""
+
+    today: float
+    total: float
 
 
 Engine = Literal["docker", "bubblewrap", "off"]
@@ -55,6 +149,9 @@ class SandboxRan:
     end: str
 
 
+LossReason = Literal["died", "dirty", "silent", "protocol"]
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxWorkerLost:
     """A worker was thrown away although it was not too many: it died, left something behind, or went silent.
@@ -63,12 +160,26 @@ class SandboxWorkerLost:
     """
 
     engine: Engine
-    reason: Literal["died", "dirty", "silent", "protocol"]
+    reason: LossReason
     last_words: str = ""
 
 
-Observe = Callable[[Graded], None]
+Event = (
+    Graded
+    | Answered
+    | CatalogueLoaded
+    | JudgeOpened
+    | JudgeAnswered
+    | JudgeAnswerSought
+    | BreakerChanged
+    | BudgetCharged
+    | SandboxOpened
+    | SandboxRan
+    | SandboxWorkerLost
+)
+
+Observe = Callable[[Event], None]
 """A listener: must return at once and never raise."""
 
 ObserveSandbox = Callable[[SandboxOpened | SandboxRan | SandboxWorkerLost], None]
-"""A listener: must return at once and never raise."""
+"""A listener for the sandbox's own events alone."""

@@ -1,29 +1,142 @@
 """Every setting of the service, read once from the environment (prefix `GRADER_`) and frozen."""
 
+import ipaddress
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from grader_service.errors import CannotStart
 
 MEBIBYTE = 1024 * 1024
+
+FuzzyFunction = Literal[
+    "ratio",
+    "partial_ratio",
+    "token_sort_ratio",
+    "token_set_ratio",
+    "token_ratio",
+    "partial_token_sort_ratio",
+    "partial_token_set_ratio",
+    "partial_token_ratio",
+    "WRatio",
+    "QRatio",
+]
+"""The functions of `rapidfuzz.fuzz` that compare two texts."""
+
+
+def _named_keys(value: Any) -> Any:
+    """`alice:key1,bob:key2` or bare keys, which get the names key1, key2, …"""
+    if not isinstance(value, str):
+        return value
+    keys: dict[str, str] = {}
+    for position, part in enumerate((part.strip() for part in value.split(",")), start=1):
+        name, colon, key = part.partition(":")
+        name, key = (name, key) if colon else (f"key{position}", part)
+        if not name or not key or name in keys:
+            raise ValueError("write `key`, or `name:key,other-name:key`, each name once")
+        keys[name] = key
+    return keys
+
+
+def _words(value: Any) -> Any:
+    """`a, b` as two words."""
+    if not isinstance(value, str):
+        return value
+    return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
 class Settings(BaseSettings):
     """Each field is the environment variable `GRADER_` + its name in capitals; descriptions are the README's table."""
 
-    model_config = SettingsConfigDict(env_prefix="GRADER_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GRADER_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
 
     # --- server
-    host: str = Field("127.0.0.1", description="Address to listen on; others than loopback need `GRADER_API_KEYS`.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on; others than loopback need `GRADER_API_KEYS`.",
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    api_keys: Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_keys)] = Field(
+        {},
+        description="Who may call: `name:key,other:key`, or bare keys; empty lets everybody on loopback in.",
+    )
+    catalogue: Path | None = Field(
+        None,
+        description="Folder of `NAME.json` / `NAME.yaml` grader files, served as `POST /graders/NAME`.",
+    )
+    max_body_bytes: int = Field(
+        MEBIBYTE,
+        ge=1024,
+        description="Largest request body; a larger one is answered 413 before it is read.",
+    )
+    max_in_flight: int = Field(
+        512,
+        ge=1,
+        description="Requests graded at once; one more is answered 429 with `Retry-After`.",
+    )
+    deadline_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Longest time for one request; then its grade fails as `deadline_exceeded`.",
+    )
+    shutdown_seconds: float = Field(
+        150.0, ge=0, description="How long SIGTERM waits for the requests in flight."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line to write; each grade is one `info` line."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        description="Log lines as JSON or for people; `auto` looks whether a terminal reads them.",
+    )
 
     # --- similarity
-    nltk_data: Path = Field(Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches.")
+    nltk_data: Path = Field(
+        Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches."
+    )
+    fuzzy_function: FuzzyFunction = Field(
+        "WRatio", description="Function of `rapidfuzz.fuzz` behind the metric fuzzy_match."
+    )
+    similarity_timeout_seconds: float = Field(
+        20,
+        gt=0,
+        description="Seconds that comparing two long texts may take; a wait for a worker, as long at most, comes on top.",
+    )
+    similarity_max_characters: int = Field(
+        4 * MEBIBYTE, ge=0, description="Length of the longest text that text_similarity takes."
+    )
+
+    # --- workers
+    workers: int = Field(
+        2,
+        ge=1,
+        description="Processes for long texts and other heavy work, started when first needed.",
+    )
+    worker_memory_mebibytes: int = Field(
+        1024, ge=64, description="Memory that the work of one such process may take (on Linux)."
+    )
 
     # --- sandbox
     sandbox: Literal["auto", "docker", "bubblewrap", "off"] = Field(
-        "auto", description="Engine for python graders: `docker`, `bubblewrap`, `off`, or `auto`, the first that works."
+        "auto",
+        description="Engine for python graders: `docker`, `bubblewrap`, `off`, or `auto`, the first that works.",
     )
     docker_host: str | None = Field(
         None,
@@ -34,15 +147,19 @@ class Settings(BaseSettings):
         None, description="Another OCI runtime for the containers, such as `runsc` or `kata`."
     )
     sandbox_image: str = Field(
-        "grader-sandbox", description="Name of the sandbox image; the grader's `image_tag` is its tag."
+        "grader-sandbox",
+        description="Name of the sandbox image; the grader's `image_tag` is its tag.",
     )
     sandbox_packages: Path = Field(
-        Path(".sandbox_packages"), description="Folder of the hosted list's packages, for bubblewrap."
+        Path(".sandbox_packages"),
+        description="Folder of the hosted list's packages, for bubblewrap.",
     )
     sandbox_workers: int = Field(
         0, ge=0, le=1000, description="Most warm workers at any time; 0 means 8 for each CPU."
     )
-    sandbox_spares: int = Field(1, ge=0, le=100, description="Workers kept ready for unseen graders.")
+    sandbox_spares: int = Field(
+        1, ge=0, le=100, description="Workers kept ready for unseen graders."
+    )
     sandbox_queue: int = Field(1000, ge=0, description="Most grades that wait for a worker.")
     sandbox_queue_seconds: float = Field(
         60.0, gt=0, description="Longest wait for a worker, in seconds."
@@ -57,5 +174,105 @@ class Settings(BaseSettings):
     )
 
     # --- judge
-    llm_base_url: str | None = Field(None, description="OpenAI-compatible API for score_model and label_model graders.")
+    llm_base_url: str | None = Field(
+        None, description="OpenAI-compatible API for score_model and label_model graders."
+    )
     llm_api_key: SecretStr | None = Field(None, description="Key for `GRADER_LLM_BASE_URL`.")
+    llm_model: str | None = Field(
+        None,
+        description="Model that is asked in place of every known judge model; empty asks for the one that the grader names.",
+    )
+    llm_embedding_model: str = Field(
+        "text-embedding-3-large", description="Embedding model of the `cosine` metric."
+    )
+    llm_concurrency: int = Field(
+        32, ge=1, description="Questions that are at `GRADER_LLM_BASE_URL` at once; others wait."
+    )
+    llm_price: str | None = Field(
+        None,
+        description="Price of a million input, cached and output tokens, as `2.5,1.25,10`; a budget needs it.",
+    )
+    judges: Path | None = Field(
+        None,
+        description="YAML file with several upstreams and the models that each answers for; in place of `GRADER_LLM_…`.",
+    )
+    judge_timeout_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="Longest time for one question to a judge, waiting and retries included.",
+    )
+    judge_single_flight: Literal["identical", "deterministic", "off"] = Field(
+        "identical",
+        description="Which identical questions share one call while it is under way: all, those with a seed or temperature 0, none.",
+    )
+    judge_cache: str = Field(
+        "off",
+        pattern=r"^(off|memory|rediss?://.+)$",
+        repr=False,
+        description="Where verdicts are kept: `off`, `memory`, or `redis://HOST:PORT/DB` (needs the extra `redis`).",
+    )
+    judge_cache_seconds: int = Field(86400, ge=1, description="How long a verdict is kept.")
+    judge_cache_entries: int = Field(
+        10_000, ge=1, description="Most verdicts that `GRADER_JUDGE_CACHE=memory` keeps."
+    )
+    budget_per_day: float | None = Field(
+        None,
+        gt=0,
+        description="Most that judges may cost in one day (UTC), in the currency of the prices.",
+    )
+    budget_total: float | None = Field(
+        None, gt=0, description="Most that judges may cost in all, restarts included."
+    )
+    state_dir: Path = Field(
+        Path(".grader_state"),
+        description="Folder for what must survive a restart: what the judges have cost.",
+    )
+
+    # --- endpoint graders
+    endpoint_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (),
+        description="Hosts that endpoint graders may call, as `scorer.example.com,*.example.org`; `HOST:PORT` allows a private address too, `http://HOST:PORT` plain HTTP; empty turns them off.",
+    )
+    endpoint_timeout_seconds: float = Field(
+        60.0, gt=0, description="Longest time for one call of a scorer; there are three tries."
+    )
+
+    @model_validator(mode="after")
+    def _open_only_with_keys(self) -> "Settings":
+        if not self.api_keys and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is reachable from other machines, so GRADER_API_KEYS must be set "
+                "(for example GRADER_API_KEYS=trainer:SECRET); without keys only 127.0.0.1 is served"
+            )
+        return self
+
+
+def secret(name: str) -> SecretStr | None:
+    """The environment variable that a configuration file names for a key; None where it is not set or empty."""
+    value = os.environ.get(name)
+    return SecretStr(value) if value else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read(overrides: Mapping[str, Any]) -> Settings:
+    """The environment, with what was given on the command line over it.
+
+    Raises:
+        CannotStart: one line that names the setting, and what it may be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        message = fault["msg"].removeprefix("Value error, ")
+        name = "".join(f"GRADER_{str(part).upper()}: " for part in fault["loc"][:1])
+        raise CannotStart(f"{name}{message}") from None

@@ -35,7 +35,7 @@ def pins() -> dict[str, str]:
 
 def missing_corpora() -> list[str]:
     """Those of `CORPORA` that NLTK does not find."""
-    import nltk  # noqa: PLC0415 - after its version was looked at
+    import nltk
 
     missing = []
     for name in CORPORA:

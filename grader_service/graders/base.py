@@ -1,16 +1,25 @@
 """What every grader is: its wire form, one hook `score`, and the one place where failures become data."""
 
-import secrets
+import asyncio
+import random
 import string
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from grader_service import template
-from grader_service.errors import CannotGrade, InternalFault, Usage
+from grader_service.errors import CannotGrade, DeadlineExceeded, InternalFault, Usage
 from grader_service.events import Graded
 from grader_service.graders.context import Context, Engines
 from grader_service.graders.result import Cause, Result, Score
@@ -20,7 +29,7 @@ _ALPHANUMERICS = string.ascii_letters + string.digits
 
 def _generate_name() -> str:
     """`grader-` and 12 alphanumerics, as the hosted service names the nameless (grader-api §0.6)."""
-    return "grader-" + "".join(secrets.choice(_ALPHANUMERICS) for _ in range(12))
+    return "grader-" + "".join(random.choices(_ALPHANUMERICS, k=12))  # noqa: S311 - a name, no secret
 
 
 def _check_template(text: str) -> str:
@@ -33,7 +42,7 @@ TemplateText = Annotated[str, AfterValidator(_check_template)]
 
 
 class Grader(BaseModel):
-    """A grader as the wire spells it; unknown keys are dropped here (the faces echo what they were sent)."""
+    """A grader as the wire spells it. Keys that it does not know are kept in `spelled` only."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
 
@@ -42,7 +51,22 @@ class Grader(BaseModel):
     pass_threshold: float | None = Field(default=None, allow_inf_nan=False)
     invalid_grade: float = Field(default=0.0, allow_inf_nan=False)
 
-    nestable: ClassVar[bool] = True
+    waits: ClassVar[bool] = True
+    """Whether `score` can suspend; a multi grades those that never do without a task of their own."""
+
+    _spelled: Mapping[str, Any] = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_spelling(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        grader = handler(data)
+        grader._spelled = data  # noqa: SLF001 - its own class
+        return grader
+
+    @property
+    def spelled(self) -> Mapping[str, Any]:
+        """The JSON that this grader was parsed from: its keys in their order, unknown ones too."""
+        return self._spelled
 
     async def check(self, engines: Engines) -> list[str]:
         """Say what parsing alone cannot know; returns warnings for the author.
@@ -65,7 +89,7 @@ class Grader(BaseModel):
         started = time.perf_counter()
         defect: Exception | None = None
         try:
-            score = await self.score(ctx)
+            score = await self._score_in_time(ctx)
         except CannotGrade as error:
             score = Score(self.invalid_grade, causes=(Cause.of(error),), usage=error.spent)
         except Exception as error:  # noqa: BLE001 - the outermost boundary of grading: a defect of ours is named, never scored
@@ -83,10 +107,26 @@ class Grader(BaseModel):
                 reward=result.reward,
                 seconds=result.seconds,
                 trace_id=ctx.trace_id,
+                request_id=ctx.request_id,
                 defect=defect,
             )
         )
         return result
+
+    async def _score_in_time(self, ctx: Context) -> Score:
+        if ctx.deadline_seconds is None or not self.waits:
+            return await self.score(ctx)
+        deadline = asyncio.timeout(ctx.deadline_seconds)
+        try:
+            async with deadline:
+                return await self.score(ctx)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise DeadlineExceeded(
+                f"the grade was not done after {ctx.deadline_seconds:g} s, the deadline of a request "
+                "(GRADER_DEADLINE_SECONDS)"
+            ) from None
 
     def _result(self, score: Score, seconds: float) -> Result:
         """Roll the parts' causes and tokens up; a reward stands unless something of one's own or a part failed."""

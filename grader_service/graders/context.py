@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grader_service import template
+from grader_service.endpoints.base import Endpoints
 from grader_service.events import Observe
 from grader_service.judge.base import Judge
 from grader_service.sandbox.base import Sandbox
@@ -18,6 +19,7 @@ class Engines:
     similarity: Similarity
     sandbox: Sandbox
     judge: Judge
+    endpoints: Endpoints
     observe: Observe
 
 
@@ -27,6 +29,8 @@ class Context:
 
     `sample` has at least `output_text` (grader-api §7); `tenant` names the API key's owner, ""
     without keys; `catalogue` is the grader's name in the catalogue, None for one from a request.
+    `use_cache=False` wants a verdict of its own from the judge, that is not kept either (`no-store`).
+    `deadline_seconds` bounds the whole grade; a multi's parts share the multi's.
     """
 
     item: Mapping[str, Any]
@@ -34,8 +38,11 @@ class Context:
     engines: Engines
     tenant: str = ""
     trace_id: str | None = None
+    request_id: str = ""
+    deadline_seconds: float | None = None
     catalogue: str | None = None
     part: bool = False
+    use_cache: bool = True
 
     def render(self, text: str) -> str:
         """The template with its variables replaced, in one pass.
@@ -47,4 +54,4 @@ class Context:
 
     def for_part(self) -> "Context":
         """The same sample for a part of a multi."""
-        return replace(self, part=True)
+        return replace(self, part=True, deadline_seconds=None)

@@ -20,7 +20,7 @@ class Python(Grader):
     source: str
     image_tag: str = Field(DEFAULT_IMAGE_TAG, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 
-    async def check(self, engines: Engines) -> list[str]:  # noqa: ARG002 - the source alone is looked at
+    async def check(self, engines: Engines) -> list[str]:
         """Warnings for imports that the hosted service refuses.
 
         Raises:

@@ -20,7 +20,9 @@ class Cause:
 
     @classmethod
     def of(cls, error: CannotGrade) -> "Cause":
-        return cls(error.flag, error.kind, error.details, isinstance(error, Failed), error.retryable)
+        return cls(
+            error.flag, error.kind, error.details, isinstance(error, Failed), error.retryable
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
 from grader_service.graders.base import Grader, TemplateText
 from grader_service.graders.context import Context
@@ -25,6 +25,8 @@ class StringCheck(Grader):
     operation: Literal["eq", "ne", "like", "ilike"]
     input: TemplateText
     reference: TemplateText
+
+    waits: ClassVar[bool] = False
 
     async def score(self, ctx: Context) -> Score:
         holds = OPERATIONS[self.operation](ctx.render(self.input), ctx.render(self.reference))

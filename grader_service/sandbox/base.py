@@ -1,7 +1,7 @@
 """The seam between a python grader and whatever runs it in isolation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 DEFAULT_IMAGE_TAG = "2025-05-08"
@@ -39,11 +39,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SandboxStatus:
-    """Which engine runs, whether it can grade now, and why, for /readyz, the log and a metric."""
+    """Which engine runs, whether it can grade now, and why, for /readyz, the log and metrics.
+
+    `workers` counts them by state, `waiting` the grades that wait for one.
+    """
 
     engine: Literal["docker", "bubblewrap", "off"]
     ready: bool
     reason: str
+    workers: Mapping[str, int] = field(default_factory=dict)
+    waiting: int = 0
 
 
 class Sandbox(Protocol):

@@ -109,7 +109,7 @@ class BubblewrapEngine:
     def _start(self, stream: socket.socket, words: IO[bytes]) -> subprocess.Popen[bytes]:
         places = _Staged(_libraries(self._binary)) if os.getuid() == 0 else _Places()
         command = [places.name(self._binary), *self._isolation(), *self._files(places), "--"]
-        return subprocess.Popen(  # noqa: S603 - every argument is ours
+        return subprocess.Popen(
             [*places.prefix(), *command, *self._command()],
             stdin=stream.fileno(),
             stdout=stream.fileno(),

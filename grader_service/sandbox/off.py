@@ -10,7 +10,7 @@ class NoSandbox:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    async def run(self, program: Program) -> Outcome:  # noqa: ARG002 - the seam's signature
+    async def run(self, program: Program) -> Outcome:
         raise SandboxOff(self._reason)
 
     def status(self) -> SandboxStatus:

@@ -103,9 +103,9 @@ class Pool:
         self._closing = False
         self.trouble = ""
 
-    def counts(self) -> Mapping[WorkerState, int]:
+    def counts(self) -> Mapping[str, int]:
         """Members by state, every state named."""
-        counted = dict.fromkeys(WORKER_STATES, 0)
+        counted: dict[str, int] = dict.fromkeys(WORKER_STATES, 0)
         for member in self._members:
             counted[member.state] += 1
         return counted

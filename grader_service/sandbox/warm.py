@@ -27,7 +27,7 @@ from grader_service.sandbox.base import (
 )
 from grader_service.sandbox.engine import Engine, Limits
 from grader_service.sandbox.frames import Answer
-from grader_service.sandbox.pool import Key, Pool, WorkerState
+from grader_service.sandbox.pool import Key, Pool
 from grader_service.sandbox.worker import SourceRefused, Worker, WorkerLost
 
 ALIASES: Mapping[str, str] = {"alpha": DEFAULT_IMAGE_TAG}
@@ -62,15 +62,13 @@ class WarmSandbox:
 
     def status(self) -> SandboxStatus:
         trouble = self._pool.trouble
-        return SandboxStatus(self._engine.name, ready=not trouble, reason=trouble or self._reason)
-
-    def workers(self) -> Mapping[WorkerState, int]:
-        """Workers by state, for a gauge."""
-        return self._pool.counts()
-
-    def waiting(self) -> int:
-        """Grades that wait for a worker, for a gauge."""
-        return self._pool.waiting
+        return SandboxStatus(
+            self._engine.name,
+            ready=not trouble,
+            reason=trouble or self._reason,
+            workers=self._pool.counts(),
+            waiting=self._pool.waiting,
+        )
 
     async def run(self, program: Program) -> Outcome:
         run = _Run(time.perf_counter())

@@ -106,7 +106,7 @@ class Worker(asyncio.Protocol):
         except Garbled:
             self.lose("protocol")
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         self.lose("died")
 
     def _send(self, kind: bytes, token: bytes, body: bytes = b"") -> None:

@@ -58,7 +58,7 @@ class Namespaces:
         isolation.setns(descriptors[0], isolation.CLONE_NEWPID)
         return Space(*descriptors)
 
-    def enter(self, space: Space) -> None:  # noqa: ARG002 - the fork is in it already
+    def enter(self, space: Space) -> None:
         """Own mounts and IPC objects, then no more power over either; for the new process itself."""
         isolation.unshare(isolation.CLONE_NEWNS | isolation.CLONE_NEWIPC)
         isolation.mount("none", "/", None, isolation.MS_REC | isolation.MS_PRIVATE)

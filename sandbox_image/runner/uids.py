@@ -43,7 +43,7 @@ class Uids:
         """Kill every process of one identity, while others go on."""
         self._as_user(uid, lambda: os.kill(-1, signal.SIGKILL))
 
-    def clear(self, uids: Sequence[int], pids: Sequence[int]) -> bool:  # noqa: ARG002 - all are waited for
+    def clear(self, uids: Sequence[int], pids: Sequence[int]) -> bool:
         """Kill everything but the runner, remove what is left; False where something remains."""
         _kill_all()
         if cleanup.is_clean():

@@ -1,0 +1,77 @@
+"""The composition root: settings in, one app out, everything wired in one visible order."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from grader_service import __version__
+from grader_service.catalog import open_catalogue
+from grader_service.engines import open_engines
+from grader_service.events import Event, Observe
+from grader_service.graders.context import Engines
+from grader_service.http import auth, endpoint, errors, limits, observed, openai, operations
+from grader_service.http.answers import Answers
+from grader_service.logs import Logs, open_log
+from grader_service.metrics import Metrics
+from grader_service.settings import Settings
+
+DESCRIPTION = """Executes reinforcement-fine-tuning graders exactly as their JSON says.
+
+The two `fine_tuning` routes also answer without `/v1`, under `/openai/v1` and under `/openai`, so that every client
+of the official SDK works by its `base_url` alone."""
+
+
+OpenEngines = Callable[[Settings, Observe], AbstractAsyncContextManager[Engines]]
+
+
+def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> FastAPI:
+    """A server for these settings; two apps may live in one process.
+
+    `open_engines` is what opens the outside world: the real one, or a test's.
+
+    Raises:
+        CannotStart: from the lifespan, when something outside is not as the settings say.
+    """
+    metrics = Metrics()
+    logs = Logs(open_log(settings))
+
+    def observe(event: Event) -> None:
+        metrics.observe(event)
+        logs.observe(event)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with (
+            open_engines(settings, observe) as engines,
+            open_catalogue(settings.catalogue, engines) as catalogue,
+        ):
+            metrics.watch_sandbox(engines.sandbox.status)
+            yield {
+                "engines": engines,
+                "catalogue": catalogue,
+                "answers": Answers(),
+                "metrics": metrics,
+                "deadline_seconds": settings.deadline_seconds,
+            }
+
+    app = FastAPI(
+        title="grader-service",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    for routes in (openai.router(), endpoint.router(), operations.router()):
+        app.router.routes.extend(routes.routes)
+    errors.install(app)
+
+    def guarded(inner: ASGIApp) -> ASGIApp:
+        limited = limits.Limits(inner, settings.max_body_bytes, settings.max_in_flight)
+        metrics.watch_in_flight(limited.in_flight)
+        return observed.Observed(auth.Auth(limited, settings.api_keys), observe)
+
+    app.add_middleware(guarded)
+    return app

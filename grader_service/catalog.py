@@ -1,0 +1,210 @@
+"""Graders with a name: a folder of `NAME.json` and `NAME.yaml` files, checked at start and again on each change."""
+
+import contextlib
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import anyio
+import yaml
+from pydantic import ValidationError
+
+from grader_service import jsontext
+from grader_service.errors import CannotStart, InvalidGrader
+from grader_service.events import CatalogueLoaded
+from grader_service.graders import GRADER
+from grader_service.graders.base import Grader
+from grader_service.graders.context import Engines
+from grader_service.graders.faults import faults_of
+
+SUFFIXES = (".json", ".yaml", ".yml")
+POLL_SECONDS = 0.5
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A grader of the catalogue; `hash` is the SHA-256 of its file, in hex."""
+
+    name: str
+    hash: str
+    grader: Grader
+
+
+class FileFault(Exception):
+    """A file that is no grader; its text is "file:line: message", a line for each fault."""
+
+
+class Catalogue:
+    """What is served now. A file that turned bad keeps its last good entry, and its fault is told."""
+
+    def __init__(self, folder: Path | None, engines: Engines) -> None:
+        self._folder = folder
+        self._engines = engines
+        self.entries: Mapping[str, Entry] = MappingProxyType({})
+        self.faults: tuple[str, ...] = ()
+
+    async def load(self) -> None:
+        """Read the folder; entries that did not change stay the same objects.
+
+        Raises:
+            CannotStart: the folder cannot be read.
+        """
+        entries: dict[str, Entry] = {}
+        faults: list[str] = []
+        for path in await anyio.to_thread.run_sync(self._files):
+            name = path.stem
+            try:
+                if name in entries:
+                    raise FileFault(
+                        f"{path.name}:1: {name!r} is the name of another file too; rename one"
+                    )
+                entries[name] = await self._entry(path)
+            except FileFault as fault:
+                faults.append(str(fault))
+                if name in self.entries:
+                    entries.setdefault(name, self.entries[name])
+        self.entries = MappingProxyType(entries)
+        self.faults = tuple(faults)
+        self._engines.observe(CatalogueLoaded(tuple(entries), self.faults))
+
+    def _files(self) -> list[Path]:
+        if self._folder is None:
+            return []
+        try:
+            return sorted(path for path in self._folder.iterdir() if path.suffix in SUFFIXES)
+        except OSError as error:
+            raise CannotStart(
+                f"GRADER_CATALOGUE: the folder {str(self._folder)!r} cannot be read: {error.strerror}"
+            ) from None
+
+    async def _entry(self, path: Path) -> Entry:
+        if not _NAME.fullmatch(path.stem):
+            raise FileFault(
+                f"{path.name}:1: {path.stem!r} cannot be a grader's name; use letters, digits, `.`, `_` and `-`"
+            )
+        try:
+            content = await anyio.Path(path).read_bytes()
+        except OSError as error:
+            raise FileFault(f"{path.name}:1: cannot be read: {error.strerror}") from None
+        digest = hashlib.sha256(content).hexdigest()
+        known = self.entries.get(path.stem)
+        if known is not None and known.hash == digest:
+            return known
+        try:
+            grader = parse(path, content)
+            await grader.check(self._engines)
+        except InvalidGrader as error:
+            line = _line_of(content, tuple(re.findall(r"[^.\[\]]+", error.param or "")))
+            raise FileFault(f"{path.name}:{line}: {error.message}") from None
+        return Entry(path.stem, digest, grader)
+
+    async def watch(self) -> None:
+        """Load again after every change, until cancelled. Polls: mounted folders send no notices."""
+        seen = await anyio.to_thread.run_sync(self._signatures)
+        while True:
+            await anyio.sleep(POLL_SECONDS)
+            now = await anyio.to_thread.run_sync(self._signatures)
+            if now != seen:
+                seen = now
+                await self._reload()
+
+    def _signatures(self) -> frozenset[tuple[str, int, int, int]]:
+        """What is different after an edit, a rename or a switched link, even within one second."""
+        found = set()
+        with contextlib.suppress(OSError, CannotStart):
+            for path in self._files():
+                state = path.stat()
+                found.add((path.name, state.st_mtime_ns, state.st_size, state.st_ino))
+        return frozenset(found)
+
+    async def _reload(self) -> None:
+        try:
+            await self.load()
+        except CannotStart as error:
+            self.faults = (str(error),)
+            self._engines.observe(CatalogueLoaded(tuple(self.entries), self.faults))
+
+
+@asynccontextmanager
+async def open_catalogue(folder: Path | None, engines: Engines) -> AsyncIterator[Catalogue]:
+    """A catalogue that follows its folder.
+
+    Raises:
+        CannotStart: a file is no grader; every fault with file and line.
+    """
+    catalogue = Catalogue(folder, engines)
+    await catalogue.load()
+    if catalogue.faults:
+        raise CannotStart("the catalogue has faults:\n" + "\n".join(catalogue.faults))
+    if folder is None:
+        yield catalogue
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(catalogue.watch)
+        yield catalogue
+        tasks.cancel_scope.cancel()
+
+
+def parse(path: Path, content: bytes) -> Grader:
+    """A grader file's content; a grader without a name takes the file's.
+
+    Raises:
+        FileFault: see there.
+    """
+    data = _read(path, content)
+    if isinstance(data, dict) and "name" not in data:
+        data["name"] = path.stem
+    try:
+        return GRADER.validate_python(data)
+    except ValidationError as error:
+        raise FileFault(
+            "\n".join(
+                f"{path.name}:{_line_of(content, fault.path)}: {fault.message}"
+                for fault in faults_of(error, data)
+            )
+        ) from None
+
+
+def _read(path: Path, content: bytes) -> Any:
+    if path.suffix == ".json":
+        try:
+            return jsontext.loads(content)
+        except jsontext.JsonError as error:
+            place = re.search(r"line (\d+)", str(error))
+            raise FileFault(f"{path.name}:{place[1] if place else 1}: {error}") from None
+    try:
+        return jsontext.loads(json.dumps(yaml.safe_load(content), allow_nan=False))
+    except (TypeError, ValueError) as error:  # a date, a binary, a NaN, text that is no Unicode
+        raise FileFault(f"{path.name}:1: holds something that JSON cannot say: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise FileFault(f"{path.name}:{line}: {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FileFault(f"{path.name}:1: {error}") from None
+
+
+def _line_of(content: bytes, path: tuple[str | int, ...]) -> int:
+    """The line of a place, or of the innermost thing around it that is there. JSON is YAML once its tabs are blanks."""
+    node = yaml.compose(content.decode().replace("\t", " "), Loader=yaml.SafeLoader)
+    line = node.start_mark.line if node is not None else 0
+    for step in path:
+        child = None
+        if isinstance(node, yaml.MappingNode):
+            child = next((pair for pair in node.value if pair[0].value == str(step)), None)
+        elif (
+            isinstance(node, yaml.SequenceNode)
+            and str(step).isdigit()
+            and int(step) < len(node.value)
+        ):
+            child = (node.value[int(step)],) * 2
+        if child is None:
+            break
+        line, node = child[0].start_mark.line, child[1]
+    return int(line) + 1

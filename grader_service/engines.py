@@ -1,0 +1,36 @@
+"""Opens what graders use of the outside world, in the order in which one needs the other."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from grader_service.endpoints.open import open_endpoints
+from grader_service.events import Observe
+from grader_service.graders.context import Engines
+from grader_service.judge.open import open_judge
+from grader_service.sandbox.open import open_sandbox
+from grader_service.settings import MEBIBYTE, Settings
+from grader_service.similarity.engine import open_similarity
+from grader_service.workers import open_workers
+
+
+@asynccontextmanager
+async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[Engines]:
+    """Engines for as long as the server, or one command, lives.
+
+    Raises:
+        CannotStart: something that the settings name is not there.
+    """
+    async with (
+        open_workers(settings.workers, settings.worker_memory_mebibytes * MEBIBYTE) as workers,
+        open_similarity(settings, workers) as similarity,
+        open_judge(settings, observe) as judge,
+        open_endpoints(settings) as endpoints,
+        open_sandbox(settings, observe) as sandbox,
+    ):
+        yield Engines(
+            similarity=similarity,
+            sandbox=sandbox,
+            judge=judge,
+            endpoints=endpoints,
+            observe=observe,
+        )

@@ -1,0 +1,79 @@
+"""Who may call: named API keys, or nobody but this machine's own programs."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from grader_service.errors import RequestRefused
+from grader_service.http.caller import TENANT
+from grader_service.http.errors import error_answer
+from grader_service.settings import is_loopback
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+"""Answered without a key: probes, scrapers and the documentation, none of which shows a sample or a grader."""
+
+KEY_HEADERS = (b"api-key", b"x-api-key", b"x-functions-key")
+
+
+class Auth:
+    """Compares the hash of the key that was sent with all hashes, in constant time each."""
+
+    def __init__(self, app: ASGIApp, keys: Mapping[str, SecretStr]) -> None:
+        self._app = app
+        self._digests = {
+            name: _digest(key.get_secret_value().encode()) for name, key in keys.items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                scope[TENANT] = "" if scope["path"] in OPEN_PATHS else self._tenant(scope)
+            except RequestRefused as error:
+                return await error_answer(error)(scope, receive, send)
+        return await self._app(scope, receive, send)
+
+    def _tenant(self, scope: Scope) -> str:
+        if not self._digests:
+            _refuse_foreign_pages(scope["headers"])
+            return ""
+        sent = _digest(_key(scope["headers"]))
+        owner = None
+        for name, digest in self._digests.items():
+            if hmac.compare_digest(sent, digest):
+                owner = name
+        if owner is None:
+            raise RequestRefused(
+                "No valid API key was sent; send `Authorization: Bearer KEY` or `api-key: KEY`.",
+                status=401,
+                headers={"www-authenticate": "Bearer"},
+            )
+        return owner
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def _key(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    for name, value in headers:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return value[7:].strip()
+        if name in KEY_HEADERS:
+            return value.strip()
+    return b""
+
+
+def _refuse_foreign_pages(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Without keys a web page open in this machine's browser could call; a browser says whose page it is."""
+    for name, value in headers:
+        if name == b"origin":
+            host = urlsplit(value.decode("latin-1")).hostname or ""
+            if not is_loopback(host):
+                raise RequestRefused(
+                    "Pages of other hosts may not call a server without API keys; set GRADER_API_KEYS.",
+                    status=403,
+                )

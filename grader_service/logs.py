@@ -1,0 +1,122 @@
+"""One structured line for each event worth one. Never a sample, an item, a source or a key."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from grader_service.events import (
+    Answered,
+    BreakerChanged,
+    CatalogueLoaded,
+    Event,
+    Graded,
+    SandboxOpened,
+    SandboxWorkerLost,
+)
+from grader_service.settings import Settings
+
+
+def open_log(settings: Settings, stream: TextIO = sys.stderr) -> FilteringBoundLogger:
+    """A logger that is configured by itself: two apps in one process may log differently."""
+    as_json = settings.log_format == "json" or (
+        settings.log_format == "auto" and not stream.isatty()
+    )
+    renderer: Processor = (
+        _json if as_json else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.log_level.upper()]
+        ),
+    )
+    return log
+
+
+def _json(_log: object, _method: str, event: Mapping[str, Any]) -> str:
+    return orjson.dumps(event).decode()
+
+
+class Logs:
+    """Writes events; `observe` is the hook."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log.bind()
+
+    def observe(self, event: Event) -> None:
+        if isinstance(event, Graded):
+            self._graded(event)
+        elif isinstance(event, Answered):
+            self._answered(event)
+        elif isinstance(event, CatalogueLoaded):
+            self._loaded(event)
+        elif isinstance(event, SandboxOpened):
+            self._sandbox_opened(event)
+        elif isinstance(event, SandboxWorkerLost):
+            self._log.warning(
+                "sandbox_worker_lost", reason=event.reason, last_words=event.last_words
+            )
+        elif isinstance(event, BreakerChanged):
+            self._log.warning("judge_breaker", upstream=event.upstream, state=event.state)
+
+    def _graded(self, event: Graded) -> None:
+        self._defect(event.defect, event.request_id)
+        if event.part:
+            return
+        self._log.info(
+            "graded",
+            grader_type=event.grader_type,
+            catalogue=event.catalogue,
+            state=event.state,
+            kinds=event.kinds,
+            reward=event.reward,
+            ms=round(event.seconds * 1000, 3),
+            trace_id=event.trace_id,
+            request_id=event.request_id,
+        )
+
+    def _answered(self, event: Answered) -> None:
+        self._defect(event.defect, event.request_id)
+        if event.status >= 400:
+            self._log.warning(
+                "refused",
+                route=event.route,
+                status=event.status,
+                ms=round(event.seconds * 1000, 3),
+                request_id=event.request_id,
+            )
+
+    def _sandbox_opened(self, event: SandboxOpened) -> None:
+        self._log.info("sandbox", engine=event.engine, ready=event.ready, reason=event.reason)
+        for warning in event.warnings:
+            self._log.warning("sandbox_warning", warning=warning)
+
+    def _defect(self, defect: Exception | None, request_id: str) -> None:
+        if defect is not None:
+            self._log.error(
+                "defect", error=type(defect).__name__, frames=_frames(defect), request_id=request_id
+            )
+
+    def _loaded(self, event: CatalogueLoaded) -> None:
+        for fault in event.faults:
+            self._log.error("catalogue_fault", fault=fault)
+        self._log.info("catalogue_loaded", graders=len(event.names), faults=len(event.faults))
+
+
+def _frames(error: Exception) -> list[str]:
+    """Where a defect arose; without its message, which may quote a sample."""
+    return [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]

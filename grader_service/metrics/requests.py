@@ -1,0 +1,60 @@
+"""HTTP: how many, how they ended, how long they took."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from grader_service.events import Answered
+from grader_service.metrics.buckets import SECONDS
+
+ROUTES = (
+    "openai_run",
+    "openai_validate",
+    "catalogue_score",
+    "catalogue_list",
+    "catalogue_show",
+    "healthz",
+    "readyz",
+    "metrics",
+    "none",
+)
+STATUSES = (200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)
+
+
+class RequestMetrics:
+    """Of `Answered`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        count = Counter(
+            "grader_requests",
+            "HTTP requests by route and status.",
+            ("route", "status"),
+            registry=registry,
+        )
+        seconds = Histogram(
+            "grader_request_seconds",
+            "Time from headers to answer.",
+            ("route",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "grader_in_flight", "POST requests being answered.", registry=registry
+        )
+        self._count = {
+            (route, status): count.labels(route, str(status))
+            for route in ROUTES
+            for status in STATUSES
+        }
+        self._seconds = {route: seconds.labels(route) for route in ROUTES}
+
+    def handlers(self) -> Mapping[Any, Callable[[Any], None]]:
+        return {Answered: self._answered}
+
+    def _answered(self, event: Answered) -> None:
+        self._count[event.route, event.status].inc()
+        self._seconds[event.route].observe(event.seconds)
+
+    def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
+        self._in_flight.set_function(in_flight)

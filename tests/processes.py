@@ -1,0 +1,77 @@
+"""The server as a process of its own, as `grader-service serve` starts it."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A running process, where it listens, and its log so far."""
+
+    process: subprocess.Popen[str]
+    address: str
+    log: Path
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log lines as JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def start(
+    *arguments: str, log: TextIO | int = subprocess.PIPE, **settings: Any
+) -> subprocess.Popen[str]:
+    """`grader-service ARGUMENTS` with only these `GRADER_…` settings."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GRADER_")}
+    environment |= {f"GRADER_{name.upper()}": str(value) for name, value in settings.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "grader_service", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    )
+
+
+@contextlib.contextmanager
+def serving(**settings: Any) -> Iterator[Serving]:
+    """A server on a free port; ended by SIGTERM, at worst by SIGKILL. Its log goes to a file: a pipe would fill."""
+    with contextlib.ExitStack() as stack:
+        log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log"
+        stream = stack.enter_context(log.open("w"))
+        process = start("serve", "--port", "0", "--log-format", "json", log=stream, **settings)
+        stack.callback(_end, process)
+        yield Serving(process, _address(process, log), log)
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    """From the line that says so, which needs the log level info."""
+    end = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        for line in log.read_text().splitlines():
+            if '"event":"listening"' in line:
+                return str(json.loads(line)["url"])
+        time.sleep(0.02)
+    raise RuntimeError(f"the server did not come to listen: {log.read_text()}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -1,0 +1,115 @@
+"""The folder of graders: faults with file and line at start, edits while it serves."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from grader_service.app import create_app
+from grader_service.errors import CannotStart
+from grader_service.settings import Settings
+from tests.definitions import STRING_CHECK
+from tests.serving import serving
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(catalogue=folder, sandbox="off", log_level="error")
+
+
+async def start(folder: Path) -> None:
+    app = create_app(settings(folder))
+    async with app.router.lifespan_context(app):
+        pass
+
+
+FAULTS = [
+    ("a.json", '{\n  "type": "string_check",\n  "operation": \n}', "a.json:4: "),
+    ("a.json", json.dumps({**STRING_CHECK, "operation": "neq"}, indent=2), "a.json:4: "),
+    ("a.json", json.dumps({**STRING_CHECK, "operation": "neq"}, indent="\t"), "a.json:4: "),
+    ("a.yaml", "type: string_check\noperation: eq\ninput: '{{x}}'\nreference: a\n", "a.yaml:3: "),
+    ("a.yaml", "type: string_check\n  operation: eq\n", "a.yaml:2: "),
+    ("a.yaml", "type: string_check\noperation: eq\ninput: a\nreference: 2024-01-01\n", "JSON"),
+    ("a.yaml", "", "a.yaml:1: "),
+    ("a b.json", json.dumps(STRING_CHECK), "a b.json:1: "),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "start_of_fault"), FAULTS)
+async def test_a_fault_at_start_has_file_and_line(
+    tmp_path: Path, name: str, text: str, start_of_fault: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(CannotStart) as caught:
+        await start(tmp_path)
+    assert start_of_fault in str(caught.value).splitlines()[1]
+
+
+async def test_every_fault_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"type": "string_check", "operation": "eq"}')
+    (tmp_path / "b.json").write_text("{}")
+    (tmp_path / "b.yaml").write_text("{}")
+    with pytest.raises(CannotStart) as caught:
+        await start(tmp_path)
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()[1:]] == [
+        "a.json",
+        "a.json",
+        "b.json",
+        "b.yaml",
+    ]
+
+
+async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="GRADER_CATALOGUE"):
+        await start(tmp_path / "nowhere")
+
+
+async def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("notes")
+    await start(tmp_path)
+
+
+def eventually(client: httpx.Client, path: str, wanted) -> dict:
+    """What `path` says once `wanted` holds of it, within ten seconds."""
+    end = time.monotonic() + 10
+    while True:
+        found = client.get(path).json()
+        if wanted(found) or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def test_edits_are_followed_and_a_bad_one_keeps_the_last_good_version(tmp_path: Path) -> None:
+    file = tmp_path / "capital.json"
+    file.write_text(json.dumps(STRING_CHECK))
+    asked = {"sample": {"output_text": "paris"}, "item": {"answer": "Paris"}}
+    with serving(settings(tmp_path)) as address, httpx.Client(base_url=address) as client:
+
+        def score() -> float:
+            answer = client.post("/graders/capital", json=asked)
+            assert answer.status_code == 200
+            return answer.json()["score"]
+
+        first = client.get("/graders/capital").json()["hash"]
+        assert score() == 0.0
+
+        file.write_text(json.dumps({**STRING_CHECK, "operation": "ilike"}))
+        changed = eventually(client, "/graders/capital", lambda shown: shown["hash"] != first)
+        assert changed["grader"]["operation"] == "ilike"
+        assert score() == 1.0
+
+        file.write_text(json.dumps({**STRING_CHECK, "operation": "contains"}))
+        ready = eventually(client, "/readyz", lambda ready: ready["status"] == "degraded")
+        assert ready["catalogue"]["faults"][0].startswith("capital.json:1: ")
+        assert "grader_catalogue_faults 1.0" in client.get("/metrics").text
+        assert score() == 1.0
+
+        file.write_text(json.dumps(STRING_CHECK))
+        ready = eventually(client, "/readyz", lambda ready: ready["status"] == "ready")
+        assert ready["catalogue"] == {"graders": 1, "faults": []}
+        assert score() == 0.0
+
+        file.unlink()
+        ready = eventually(client, "/readyz", lambda ready: ready["catalogue"]["graders"] == 0)
+        assert client.post("/graders/capital", json=asked).status_code == 404

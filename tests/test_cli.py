@@ -1,0 +1,87 @@
+"""The commands as a shell runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.definitions import MULTI, PYTHON, STRING_CHECK
+from tests.processes import start
+
+
+def command(*arguments: str) -> tuple[int, str, str]:
+    process = start(*arguments, sandbox="off")
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors
+
+
+def write(folder: Path, grader: dict) -> str:
+    file = folder / "grader.json"
+    file.write_text(json.dumps(grader))
+    return str(file)
+
+
+def test_run_writes_json_into_a_pipe(tmp_path: Path) -> None:
+    code, output, errors = command(
+        "run", write(tmp_path, MULTI), "--item", '{"answer": "Paris"}', "--sample", "Paris"
+    )
+    assert (code, errors) == (0, "")
+    answer = json.loads(output)
+    assert answer["reward"] == 1.0
+    assert answer["sub_rewards"] == {"exact": 1.0, "near": 1.0}
+
+
+def test_run_takes_files(tmp_path: Path) -> None:
+    (tmp_path / "item.json").write_text('{"answer": "Paris"}')
+    (tmp_path / "sample.txt").write_text("Paris")
+    code, output, _ = command(
+        "run",
+        write(tmp_path, STRING_CHECK),
+        "--item",
+        f"@{tmp_path / 'item.json'}",
+        "--sample",
+        f"@{tmp_path / 'sample.txt'}",
+    )
+    assert code == 0
+    assert json.loads(output)["reward"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("grader", "item"),
+    [(STRING_CHECK, "{}"), (PYTHON, '{"answer": "Paris"}')],
+    ids=["invalid", "failed"],
+)
+def test_no_reward_is_exit_code_1(tmp_path: Path, grader: dict, item: str) -> None:
+    code, output, _ = command("run", write(tmp_path, grader), "--item", item)
+    assert code == 1
+    assert json.loads(output)["reward"] == 0.0
+
+
+def test_validate(tmp_path: Path) -> None:
+    code, output, errors = command("validate", write(tmp_path, STRING_CHECK), "--json")
+    assert (code, errors) == (0, "")
+    assert json.loads(output)["grader"] == STRING_CHECK
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("validate", "{folder}/nowhere.json"), "nowhere.json"),
+        (("validate", "{folder}/bad.json"), "bad.json:1: "),
+        (("run", "{folder}/grader.json", "--item", "[1"), "--item"),
+        (("run", "{folder}/grader.json", "--item", "[1]"), "object"),
+        (("run", "{folder}/grader.json", "--sample", "@{folder}/nowhere"), "nowhere"),
+        (("run", "{folder}/broken.json"), "grade"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(
+    tmp_path: Path, arguments: tuple[str, ...], hint: str
+) -> None:
+    write(tmp_path, STRING_CHECK)
+    (tmp_path / "bad.json").write_text(json.dumps({**STRING_CHECK, "operation": "neq"}))
+    (tmp_path / "broken.json").write_text(json.dumps({**PYTHON, "source": "x = 1"}))
+    code, output, errors = command(*(part.replace("{folder}", str(tmp_path)) for part in arguments))
+    assert (code, output) == (2, "")
+    assert errors.startswith("error: ")
+    assert hint in errors
+    assert len(errors.strip().splitlines()) == 1

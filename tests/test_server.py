@@ -1,0 +1,94 @@
+"""The process: how it starts, how it refuses to, how it ends."""
+
+import signal
+import socket
+import threading
+
+import httpx
+import pytest
+
+from tests.definitions import STRING_CHECK, TEXT_SIMILARITY, body
+from tests.http.test_errors import RUN
+from tests.processes import serving, start
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"host": "0.0.0.0"}, "GRADER_API_KEYS"),
+        ({"port": "many"}, "GRADER_PORT"),
+        ({"sandbox": "podman"}, "'docker', 'bubblewrap'"),
+        ({"api_keys": "a:1,a:2"}, "GRADER_API_KEYS"),
+        ({"catalogue": "/nowhere"}, "GRADER_CATALOGUE"),
+        ({"nltk_data": "/nowhere"}, "make install"),
+        ({"judges": "/nowhere.yaml"}, "/nowhere.yaml"),
+        ({"max_body_bytes": "-1"}, "GRADER_MAX_BODY_BYTES"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_one_line(settings: dict, hint: str) -> None:
+    process = start("serve", **{"port": 0, "sandbox": "off"} | settings)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert output == ""
+    lines = [line for line in errors.splitlines() if not line.startswith('{"engine"')]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert hint in lines[0]
+
+
+def test_a_port_in_use(server: str) -> None:
+    port = server.rpartition(":")[2]
+    process = start("serve", "--port", port, sandbox="off")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert f":{port}: Address already in use" in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+def test_keys_open_other_addresses() -> None:
+    with serving(host="0.0.0.0", api_keys="k", sandbox="off") as running:
+        local = running.address.replace("0.0.0.0", "127.0.0.1")
+        assert httpx.get(local + "/graders").status_code == 401
+        assert httpx.get(local + "/graders", headers={"api-key": "k"}).status_code == 200
+
+
+def test_sigterm_finishes_what_is_in_flight_and_refuses_new() -> None:
+    """A long comparison is under way; the server ends only after it has answered."""
+    long = {
+        "grader": {**TEXT_SIMILARITY, "reference": "{{item.text}}"},
+        "model_sample": "ab " * 60_000,
+    }
+    long["item"] = {"text": "ba " * 60_000}
+    with serving(sandbox="off") as running:
+        answers: list[httpx.Response] = []
+        client = threading.Thread(
+            target=lambda: answers.append(httpx.post(running.address + RUN, json=long, timeout=60))
+        )
+        client.start()
+        while "grader_in_flight 1.0" not in httpx.get(running.address + "/metrics").text:
+            assert client.is_alive()
+        running.process.send_signal(signal.SIGTERM)
+        client.join(60)
+        assert running.process.wait(30) == 0
+    assert answers[0].status_code == 200
+    assert answers[0].json()["reward"] > 0
+    host, port = running.address.removeprefix("http://").split(":")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=5)
+
+
+def test_one_line_for_each_grade_and_nothing_of_the_sample() -> None:
+    planted = "planted-sample-text"
+    with serving(sandbox="off") as running:
+        httpx.post(
+            running.address + RUN, json=body(STRING_CHECK, planted, item={"answer": planted})
+        )
+        httpx.post(running.address + RUN, json=body(STRING_CHECK, planted, item={}))
+        httpx.post(running.address + RUN, json={"grader": {"type": planted}})
+        events = running.events()
+        assert planted not in running.log.read_text()
+    graded = [event for event in events if event["event"] == "graded"]
+    assert [event["state"] for event in graded] == ["value", "invalid"]
+    assert graded[0]["reward"] == 1.0
+    assert graded[1]["kinds"] == ["variable_missing"]
+    assert [event["status"] for event in events if event["event"] == "refused"] == [400]
