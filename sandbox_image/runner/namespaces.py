@@ -19,6 +19,7 @@ import isolation
 import memory
 
 _END_SECONDS = 10.0
+_NICE = 5  # no cgroup keeps a grade from the service's own share
 _SHM_BYTES = 64 << 20
 
 
@@ -74,6 +75,7 @@ class Namespaces:
             safe | isolation.MS_NOEXEC,
             f"size={_SHM_BYTES},nr_inodes=4096,mode=1777",
         )
+        os.nice(_NICE)
         isolation.drop_capabilities()
         # the memory watch of the runner must look into it; who else could is in the same grade
         isolation.prctl(isolation.PR_SET_DUMPABLE, 1)

@@ -1,17 +1,19 @@
 """The engines under test, one of each kind for the whole session, and what the host has that no grade may reach."""
 
+import asyncio
 import os
 import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from grader_service.sandbox.base import Sandbox
 from grader_service.sandbox.open import open_sandbox
@@ -22,6 +24,11 @@ OWN_ENGINE = Path(__file__).parents[2] / ".cache/engine/docker-host"
 PATIENT_SECONDS, HURRIED_SECONDS = 60.0, 1.5
 NEEDED = "GRADER_TESTS_NEED_DOCKER"
 """Where this is set, an engine that cannot be had is a failure; CI sets it."""
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the server runs on, whose transports and processes are not asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")
