@@ -276,7 +276,7 @@ def _inputs() -> Iterator[Check]:
         yield Check(
             f"depth_{levels}", "channels", (Step("depth", taken, {"deep": _nested(levels)}),)
         )
-    everything = {
+    everything: dict[str, Any] = {
         "big": 2**70,
         "tenth": 0.1,
         "tiny": 5e-324,

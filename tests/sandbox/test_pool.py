@@ -39,7 +39,7 @@ class Opened:
         """Wait until the workers stand so."""
         async with asyncio.timeout(30):
             while any(self.sandbox.workers()[state] != count for state, count in counts.items()):  # type: ignore[index]
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the counts are looked at from outside
+                await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
