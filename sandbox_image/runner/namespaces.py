@@ -123,6 +123,7 @@ def _make_spaces(requests: socket.socket) -> NoReturn:
     """The small process: one namespace for each byte; ends with the runner."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     isolation.prctl(isolation.PR_SET_PDEATHSIG, signal.SIGKILL)
     os.closerange(0, requests.fileno())
     os.closerange(requests.fileno() + 1, 512)
