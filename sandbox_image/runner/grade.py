@@ -263,7 +263,7 @@ class Grade:
 
 
 def _fresh_streams() -> None:
-    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", errors="surrogateescape")
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = open(descriptor, "w", buffering=-1, encoding="utf-8", errors="backslashreplace")
         stream.reconfigure(line_buffering=True)

@@ -115,7 +115,9 @@ def _wake_on_death() -> int:
     """A descriptor that becomes readable when a child has died."""
     read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(_GONE))  # else process 1 ignores it, and an engine waits
+    signal.signal(
+        signal.SIGTERM, lambda *_: os._exit(_GONE)
+    )  # else process 1 ignores it, and an engine waits
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     return read_end
 

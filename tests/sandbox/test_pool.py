@@ -38,7 +38,9 @@ class Opened:
     async def until(self, **counts: int) -> None:
         """Wait until the workers stand so."""
         async with asyncio.timeout(30):
-            while any(self.sandbox.workers()[state] != count for state, count in counts.items()):  # type: ignore[index]
+            while any(
+                self.sandbox.status().workers[state] != count for state, count in counts.items()
+            ):  # type: ignore[index]
                 await asyncio.sleep(0.01)
 
 
@@ -83,7 +85,7 @@ async def test_cap_holds_while_many_graders_take_turns(engine: str) -> None:
         async def watch() -> None:
             nonlocal most
             while True:
-                most = max(most, sum(here.sandbox.workers().values()))
+                most = max(most, sum(here.sandbox.status().workers.values()))
                 await asyncio.sleep(0.005)
 
         watching = asyncio.create_task(watch())
@@ -119,7 +121,7 @@ async def test_full_queue_refuses_at_once_and_a_long_wait_ends(engine: str) -> N
         with pytest.raises(SandboxOverloaded, match="within 4 s"):
             await waiting
         assert (await busy).value == 1
-        assert here.sandbox.waiting() == 0
+        assert here.sandbox.status().waiting == 0
         assert await here.grade(4) == 4 / 7
 
 
@@ -162,7 +164,7 @@ async def test_closing_under_load_tells_everyone_and_leaves_nothing(engine: str)
         sandbox = here.sandbox
     told = await asyncio.gather(*runs, return_exceptions=True)
     assert {type(one) for one in told} == {SandboxUnavailable}
-    assert sum(sandbox.workers().values()) == 0
+    assert sum(sandbox.status().workers.values()) == 0
     assert children() == before
     with pytest.raises(SandboxUnavailable):
         await sandbox.run(Program(PLAIN, {}, {"n": 1}))
