@@ -383,6 +383,7 @@ def _freshness() -> Iterator[Check]:
         ),
     )
     yield Check("count", "freshness", (Step("count", value(1.0)),) * 3)
+    yield Check("niceness", "freshness", (Step("niceness", between(0, 10)),) * 3, same=True)
     yield Check("draw", "freshness", (Step("draw", between(0, 1e9)),) * 4, same=True)
     yield Check(
         "draw_numpy", "freshness", (Step("draw_numpy", between(-1e12, 1e12)),) * 4, same=True
