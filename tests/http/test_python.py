@@ -21,7 +21,7 @@ def grade(sample, item):
 
 @pytest.fixture(scope="module", params=["docker", "bubblewrap"])
 def address(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, docker_host: None
 ) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("catalogue")
     (folder / "code.json").write_text(json.dumps(PYTHON))

@@ -19,8 +19,6 @@ from grader_service.sandbox.base import Sandbox
 from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
 
-OWN_ENGINE = Path(__file__).parents[2] / ".cache/engine/docker-host"
-"""Written by `.ci/engine start`: for `make test` on a machine whose only engine is that one."""
 PATIENT_SECONDS, HURRIED_SECONDS = 60.0, 1.5
 NEEDED = "GRADER_TESTS_NEED_DOCKER"
 """Where this is set, an engine that cannot be had is a failure; CI sets it."""
@@ -37,19 +35,6 @@ def secret() -> Iterator[str]:
     marker = secrets.token_hex(16)
     with _environment("GRADER_TESTS_KEY", marker):
         yield marker
-
-
-@pytest.fixture(scope="session")
-def docker_host() -> Iterator[None]:
-    """`DOCKER_HOST` as it is set, else the default socket, else the tests' own engine."""
-    chosen = os.environ.get("DOCKER_HOST")
-    if not chosen and not Path("/var/run/docker.sock").is_socket() and OWN_ENGINE.exists():
-        chosen = OWN_ENGINE.read_text().strip()
-    if not chosen:
-        yield
-        return
-    with _environment("DOCKER_HOST", chosen):
-        yield
 
 
 @pytest.fixture(scope="session", params=["docker", "bubblewrap"])
