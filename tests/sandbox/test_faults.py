@@ -14,11 +14,13 @@ from typing import Any
 import docker
 import pytest
 
+from grader_service.errors import SandboxOverloaded, SandboxUnavailable
 from grader_service.events import SandboxOpened, SandboxWorkerLost
 from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Program
 from grader_service.sandbox.docker import is_old_runc
 from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
+from tests.fakes.engine_proxy import EngineProxy
 from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 SERVER = """
@@ -222,3 +224,32 @@ async def test_an_image_of_another_version_is_not_used(api: Any) -> None:
             assert "make image" in sandbox.status().reason
     finally:
         api.remove_image(tag)
+
+
+# docker-py leaves a socket to the garbage collector where an engine's address has nobody behind it
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_an_engine_that_goes_away_and_comes_back(api: Any, tmp_path: Path) -> None:
+    """Grades fail by name meanwhile, nothing is scored, and the service finds back by itself."""
+    engine = Settings().docker_host or "unix:///var/run/docker.sock"
+    async with EngineProxy(tmp_path / "docker.sock", engine) as proxy:
+        settings = Settings(sandbox="docker", docker_host=proxy.address, sandbox_queue_seconds=2)
+        async with open_sandbox(settings, lambda _event: None) as sandbox:
+
+            async def graded(n: int) -> float | None:
+                try:
+                    return (await sandbox.run(Program(PLAIN, {}, {"n": n}))).value
+                except (SandboxUnavailable, SandboxOverloaded):
+                    return None
+
+            assert await graded(7) == 1
+            await proxy.stop()
+            async with asyncio.timeout(30):
+                while sandbox.status().ready:
+                    assert await graded(14) is None
+            await proxy.start()
+            async with asyncio.timeout(60):
+                while (value := await graded(21)) is None:
+                    await asyncio.sleep(0.2)
+            assert value == 3
+            assert sandbox.status().ready is True
+    assert ours(api) == []
