@@ -14,7 +14,8 @@ MYPY_PATHS := grader_service
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(VENV)/.installed $(NLTK)/.complete ## the environment and the NLTK data; what all others do first
+install: $(VENV)/.installed ## the environment and the NLTK data; what all others do first
+	@$(BIN)/python -m grader_service.similarity.data $(NLTK)
 
 $(VENV)/.installed: $(LOCKED) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -27,9 +28,6 @@ $(VENV)/.installed: $(LOCKED) pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(NLTK)/.complete: | $(VENV)/.installed
-	$(BIN)/python -m grader_service.similarity.data $(NLTK)
-	@touch $@
 
 demo: install ## grade a table of real requests through the official SDK
 	$(BIN)/python -m tests.demo
@@ -48,6 +46,12 @@ format: install ## mend what can be mended
 
 serve: install ## the server on 127.0.0.1:8000
 	$(BIN)/grader-service serve
+
+image: install ## the sandbox image, on the Docker engine of this shell
+	sandbox_image/build
+
+packages: install ## the sandbox's packages for bubblewrap, where there is no Docker engine
+	sandbox_image/packages
 
 bench: install ## figures, as ratios taken in one run
 	$(BIN)/python -m tests.bench

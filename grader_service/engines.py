@@ -23,9 +23,9 @@ async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[En
     async with (
         open_workers(settings.workers, settings.worker_memory_mebibytes * MEBIBYTE) as workers,
         open_similarity(settings, workers) as similarity,
-        open_sandbox(settings, observe) as sandbox,
         open_judge(settings, observe) as judge,
         open_endpoints(settings) as endpoints,
+        open_sandbox(settings, observe) as sandbox,
     ):
         yield Engines(
             similarity=similarity,

@@ -76,7 +76,7 @@ class JudgeOpened:
 
 @dataclass(frozen=True, slots=True)
 class JudgeAnswered:
-    """One try at an upstream is over: an HTTP call for a verdict or for embeddings.
+    """One try at an upstream is over: an HTTP call for a verdict or for embeddings, not one that was cancelled.
 
     `upstream` and `model` are names of the configuration (`model` may be a pattern, "embedding" for
     embeddings). `cost` is in the budget's currency, None where no price is known.
@@ -101,12 +101,16 @@ class JudgeAnswerSought:
     result: Literal["hit", "miss", "error"]
 
 
+BreakerState = Literal["closed", "open", "half_open"]
+"""Open: nothing is sent to the upstream. Half open: one probe is."""
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerChanged:
-    """An upstream's circuit breaker; open means that nothing is sent."""
+    """An upstream's circuit breaker has another state now."""
 
     upstream: str
-    state: Literal["closed", "open", "half_open"]
+    state: BreakerState
 
 
 @dataclass(frozen=True, slots=True)

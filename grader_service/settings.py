@@ -190,7 +190,6 @@ class Settings(BaseSettings):
     )
     llm_price: str | None = Field(
         None,
-        pattern=r"^[0-9.]+,[0-9.]+,[0-9.]+$",
         description="Price of a million input, cached and output tokens, as `2.5,1.25,10`; a budget needs it.",
     )
     judges: Path | None = Field(
@@ -235,7 +234,7 @@ class Settings(BaseSettings):
         description="Hosts that endpoint graders may call, as `scorer.example.com,*.example.org`; `HOST:PORT` allows a private address too, `http://HOST:PORT` plain HTTP; empty turns them off.",
     )
     endpoint_timeout_seconds: float = Field(
-        120.0, gt=0, description="Longest time for one call of a scorer, tries included."
+        60.0, gt=0, description="Longest time for one call of a scorer; there are three tries."
     )
 
     @model_validator(mode="after")

@@ -24,18 +24,20 @@ Answer = TypeVar("Answer")
 MAX_WAITING = 256
 """How many calls may wait for a free worker; each holds its arguments in memory."""
 
-START_SECONDS = 30
-"""How long a worker may take from its start to the first line of its first work."""
-
 _GRACE_SECONDS = 1
+
+
+class _NeverBegan(Exception):
+    """The pool did not take a work up, and should be given up; says why."""
 
 
 class Workers:
     """At most `count` processes, started when the first work comes. Made by `open_workers`."""
 
-    def __init__(self, count: int, memory_bytes: int) -> None:
+    def __init__(self, count: int, memory_bytes: int, start_seconds: float) -> None:
         self._count = count
         self._memory_bytes = memory_bytes
+        self._start_seconds = start_seconds
         self._free = asyncio.Semaphore(count)
         self._waiting = 0
         self._starting = asyncio.Lock()
@@ -57,12 +59,12 @@ class Workers:
         """
         await self._take_turn(timeout_seconds)
         try:
-            future = await self._schedule(function, args, timeout_seconds)
-            self._running.add(future)
+            pool = await self._running_pool()
             try:
-                return await self._outcome(future, timeout_seconds)
-            finally:
-                self._running.discard(future)
+                return await self._run(pool, function, args, timeout_seconds)
+            except _NeverBegan as error:
+                await self._give_up(pool)
+                raise WorkersUnavailable(str(error)) from error
         finally:
             self._free.release()
 
@@ -83,66 +85,83 @@ class Workers:
         finally:
             self._waiting -= 1
 
-    async def _schedule(
-        self, function: Callable[..., Answer], args: tuple[Any, ...], seconds: float
-    ) -> ProcessFuture[Answer]:
-        try:
-            pool = await self._running_pool()
-            return pool.schedule(
-                _limited, args=(seconds + _GRACE_SECONDS, function, *args), timeout=seconds
-            )
-        except (RuntimeError, BrokenProcessPool) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise WorkersUnavailable(f"no worker process could be started ({reason})") from error
-
     async def _running_pool(self) -> ProcessPool:
         """The pool, anew where its processes have died; the start takes 20 ms and so happens in a thread."""
         async with self._starting:
             if self._closed:
                 raise WorkersUnavailable("the worker processes were stopped")
-            if self._pool is not None and not self._pool.active:
-                await self._stop_pool()
-            if self._pool is None:
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPool(
-                    self._count,
-                    initializer=_prepare_process,
-                    initargs=(self._memory_bytes,),
-                    context=context,
-                )
-                await asyncio.to_thread(self._pool.schedule, int)
+            try:
+                if self._pool is not None and not self._pool.active:
+                    await self._stop_pool()
+                if self._pool is None:
+                    self._pool = ProcessPool(
+                        self._count,
+                        initializer=_prepare_process,
+                        initargs=(self._memory_bytes,),
+                        context=multiprocessing.get_context("spawn"),
+                    )
+                    await asyncio.to_thread(self._pool.schedule, int)
+            except (RuntimeError, BrokenProcessPool) as error:
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                raise WorkersUnavailable(
+                    f"no worker process could be started ({reason})"
+                ) from error
             return self._pool
 
-    async def _outcome(self, future: ProcessFuture[Answer], seconds: float) -> Answer:
+    async def _run(
+        self,
+        pool: ProcessPool,
+        function: Callable[..., Answer],
+        args: tuple[Any, ...],
+        seconds: float,
+    ) -> Answer:
+        limited = (seconds + _GRACE_SECONDS, function, *args)
         try:
-            async with asyncio.timeout(START_SECONDS + seconds) as limit:
-                answer: Answer = await asyncio.wrap_future(future)
-                return answer
-        except TimeoutError as error:
-            if limit.expired():
-                raise WorkersUnavailable(
-                    f"no worker process was ready within {START_SECONDS} s"
-                ) from error
-            raise
+            future: ProcessFuture[Answer] = pool.schedule(_limited, limited, timeout=seconds)
+        except RuntimeError as error:
+            raise _NeverBegan("the worker processes died a moment ago") from error
+        self._running.add(future)
+        try:
+            return await self._outcome(future, seconds)
         except ProcessExpired as error:
             raise WorkersUnavailable(
                 f"the worker process died (exit code {error.exitcode})"
             ) from error
         except BrokenProcessPool as error:
-            raise WorkersUnavailable(
-                "the worker processes died before the work began, or while they idled"
-            ) from error
+            raise _NeverBegan("the worker processes died before the work began") from error
+        finally:
+            self._running.discard(future)
+
+    async def _outcome(self, future: ProcessFuture[Answer], seconds: float) -> Answer:
+        try:
+            async with asyncio.timeout(self._start_seconds + seconds) as limit:
+                answer: Answer = await asyncio.wrap_future(future)
+                return answer
+        except TimeoutError as error:
+            if limit.expired():
+                raise _NeverBegan(
+                    f"no worker process was ready within {self._start_seconds:g} s"
+                ) from error
+            raise
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self._closed and task is not None and not task.cancelling():
-                raise WorkersUnavailable("the worker processes were stopped") from None
-            raise
+            if task is None or task.cancelling():
+                raise
+            raise WorkersUnavailable("the worker processes were stopped") from None
+
+    async def _give_up(self, pool: ProcessPool) -> None:
+        """Stop a pool that no longer works; the next call makes another."""
+        async with self._starting:
+            if self._pool is pool:
+                await self._stop_pool()
 
     async def _stop_pool(self) -> None:
         """Kill all processes and wait for them and for pebble's threads, even if cancelled meanwhile."""
         if self._pool is None:
             return
         pool, self._pool = self._pool, None
+        for future in tuple(self._running):  # pebble would leave them pending for ever
+            future.cancel()  # type: ignore[no-untyped-call]
         pool.stop()  # type: ignore[no-untyped-call]
         joined = asyncio.ensure_future(asyncio.to_thread(pool.join))
         try:
@@ -154,21 +173,22 @@ class Workers:
     async def close(self) -> None:
         """Kill what runs; its callers get WorkersUnavailable. Calling it again does nothing."""
         self._closed = True
-        for future in tuple(self._running):
-            future.cancel()  # type: ignore[no-untyped-call]
         async with self._starting:
             await self._stop_pool()
 
 
 @asynccontextmanager
-async def open_workers(count: int, memory_bytes: int) -> AsyncIterator[Workers]:
+async def open_workers(
+    count: int, memory_bytes: int, start_seconds: float = 30
+) -> AsyncIterator[Workers]:
     """Workers for as long as the context lasts; afterwards none of their processes and threads is left.
 
     `memory_bytes` is what one may take, on Linux, for its work beyond what it has when it starts;
-    work that needs more raises MemoryError. Killing the whole server with SIGKILL ends idle
+    work that needs more raises MemoryError. A worker that has not begun `start_seconds` after it
+    was given work counts as dead. Killing the whole server with SIGKILL ends idle
     workers at once, and busy ones at their deadline.
     """
-    workers = Workers(count, memory_bytes)
+    workers = Workers(count, memory_bytes, start_seconds)
     try:
         yield workers
     finally:

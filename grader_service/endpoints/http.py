@@ -88,14 +88,7 @@ class HttpEndpoints:
 
     async def score(self, call: Call) -> float:
         target = self._permit(call.url)
-        body = _body(call)
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await self._tried(call, target, body)
-        except TimeoutError:
-            raise EndpointUnavailable(
-                f"the scorer at {target.host} gave no score within {self._timeout_seconds:g} s (GRADER_ENDPOINT_TIMEOUT_SECONDS)"
-            ) from None
+        return await self._tried(call, target, _body(call))
 
     def _permit(self, url: str) -> Target:
         """By what the URL says; what its name leads to is looked at when it is connected to."""
@@ -120,13 +113,17 @@ class HttpEndpoints:
         for tries in range(1, TRIES + 1):
             await self._turn(call)
             try:
-                return await self._once(call, target, body)
+                async with asyncio.timeout(self._timeout_seconds):
+                    return await self._once(call, target, body)
+            except TimeoutError:
+                fault = f"the scorer at {target.host} gave no score within {self._timeout_seconds:g} s (GRADER_ENDPOINT_TIMEOUT_SECONDS)"
             except _Again as failed:
-                if tries == TRIES:
-                    raise EndpointUnavailable(f"{failed} (after {tries} tries)") from None
+                fault = str(failed)
+            if tries == TRIES:
+                break
             longest = FIRST_BACKOFF_SECONDS * 2 ** (tries - 1)
             await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter
-        raise AssertionError("the last try returns or raises")
+        raise EndpointUnavailable(f"{fault} (after {TRIES} tries)")
 
     async def _turn(self, call: Call) -> None:
         """An even flow of `rate_limit` requests a second for all who call this URL."""

@@ -1,9 +1,14 @@
 """`python`: the author's `grade(sample, item)`, run in the sandbox (grader-api §8.5)."""
 
+import asyncio
 from typing import Literal
 
+from pydantic import Field
+
+from grader_service.errors import InvalidGrader
+from grader_service.graders import source
 from grader_service.graders.base import Grader
-from grader_service.graders.context import Context
+from grader_service.graders.context import Context, Engines
 from grader_service.graders.result import Score
 from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Program
 
@@ -13,7 +18,22 @@ class Python(Grader):
 
     type: Literal["python"]
     source: str
-    image_tag: str = DEFAULT_IMAGE_TAG
+    image_tag: str = Field(DEFAULT_IMAGE_TAG, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
+
+    async def check(self, engines: Engines) -> list[str]:  # noqa: ARG002 - the source alone is looked at
+        """Warnings for imports that the hosted service refuses.
+
+        Raises:
+            InvalidGrader: a syntax error, no usable `grade`, or a source that is too large.
+        """
+        if len(self.source) <= source.SMALL_SOURCE_BYTES:
+            findings = source.look_at(self.source)
+        else:
+            # the parser holds the interpreter's lock: a worker process would be better than a thread
+            findings = await asyncio.to_thread(source.look_at, self.source)
+        if findings.error is not None:
+            raise InvalidGrader(findings.error, param="source")
+        return list(findings.warnings)
 
     async def score(self, ctx: Context) -> Score:
         program = Program(self.source, ctx.sample, ctx.item, self.image_tag, ctx.tenant)

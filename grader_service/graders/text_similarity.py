@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from grader_service.errors import JudgeAnswerInvalid
+from grader_service.errors import JudgeUnavailable
 from grader_service.graders.base import Grader, TemplateText
 from grader_service.graders.context import Context
 from grader_service.graders.result import Score
@@ -48,7 +48,7 @@ async def _cosine(ctx: Context, hypothesis: str, reference: str) -> Score:
     try:
         cosine = _cosine_of(*embeddings.vectors)
     except (TypeError, ValueError) as error:
-        raise JudgeAnswerInvalid(
+        raise JudgeUnavailable(
             f"the embedding model gave no two comparable vectors ({error})", spent=usage
         ) from error
     return Score(cosine, usage=usage, sampled_model=embeddings.model)

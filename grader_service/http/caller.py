@@ -13,15 +13,29 @@ REQUEST_ID = "grader_service.request_id"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`tenant` is the name of the API key, "" where there are no keys."""
+    """`tenant` is the name of the API key, "" where there are no keys.
+
+    `use_cache` is False where the request said `cache-control: no-store`: no answer of the judge
+    or of this server is taken from memory, or kept.
+    """
 
     engines: Engines
     deadline_seconds: float
     tenant: str
     request_id: str
+    use_cache: bool
 
 
 def caller_of(request: Request) -> Caller:
     scope = request.scope
     state = scope["state"]
-    return Caller(state["engines"], state["deadline_seconds"], scope[TENANT], scope[REQUEST_ID])
+    return Caller(
+        engines=state["engines"],
+        deadline_seconds=state["deadline_seconds"],
+        tenant=scope[TENANT],
+        request_id=scope[REQUEST_ID],
+        use_cache=not any(
+            name == b"cache-control" and b"no-store" in value.lower()
+            for name, value in scope["headers"]
+        ),
+    )

@@ -11,13 +11,11 @@ from grader_service import jsontext
 from grader_service.catalog import Catalogue, Entry
 from grader_service.errors import RequestRefused
 from grader_service.graders.context import Context
-from grader_service.graders.result import Result
 from grader_service.http.answers import Answers
 from grader_service.http.caller import Caller, caller_of
+from grader_service.http.failures import refuse_failed
 from grader_service.http.json_route import BODY, JsonRoute
 from grader_service.wire import ErrorAnswer, ScoreAnswer, ScoreRequest, masked, score_answer
-
-RETRY_AFTER_SECONDS = "2"
 
 
 class Listed(TypedDict):
@@ -43,7 +41,7 @@ async def score(body: ScoreRequest, request: Request) -> Response:
     entry = _entry(request)
     caller = caller_of(request)
     give = partial(_score, entry, body, caller)
-    if body.trace_id is None:
+    if body.trace_id is None or not caller.use_cache:
         return _json(await give())
     answers: Answers = request.scope["state"]["answers"]
     question = (
@@ -70,24 +68,14 @@ async def _score(entry: Entry, body: ScoreRequest, caller: Caller) -> bytes:
             catalogue=entry.name,
             request_id=caller.request_id,
             deadline_seconds=caller.deadline_seconds,
+            use_cache=caller.use_cache,
         )
     )
-    if result.state == "failed":
-        raise _failure(result)
+    refuse_failed(result)
     answer: ScoreAnswer = score_answer(
         result, {"name": entry.name, "hash": entry.hash}, body.trace_id
     )
     return jsontext.dumps(answer)
-
-
-def _failure(result: Result) -> RequestRefused:
-    """A score of 0 would be trained on; an error is tried again, or drops the rollout."""
-    cause = next(cause for cause in result.causes if cause.failed)
-    if result.retryable:
-        return RequestRefused(
-            cause.details, status=503, code=cause.kind, headers={"retry-after": RETRY_AFTER_SECONDS}
-        )
-    return RequestRefused(cause.details, status=500, code=cause.kind)
 
 
 async def list_graders(request: Request) -> GraderList:

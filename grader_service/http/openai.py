@@ -6,6 +6,7 @@ from grader_service.errors import InvalidGrader, RequestRefused
 from grader_service.graders.base import Grader
 from grader_service.graders.context import Context, Engines
 from grader_service.http.caller import caller_of
+from grader_service.http.failures import refuse_without_budget
 from grader_service.http.json_route import JsonRoute
 from grader_service.sample import sample_of
 from grader_service.wire import (
@@ -38,8 +39,10 @@ async def run(body: RunRequest, request: Request) -> RunAnswer:
             tenant=caller.tenant,
             request_id=caller.request_id,
             deadline_seconds=caller.deadline_seconds,
+            use_cache=caller.use_cache,
         )
     )
+    refuse_without_budget(result)
     return run_answer(result)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from grader_service.errors import Usage
+from grader_service.events import BreakerState
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -87,6 +88,15 @@ class Embeddings:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one upstream is doing now: questions there, questions that wait for their turn, its breaker."""
+
+    in_flight: int
+    waiting: int
+    breaker: BreakerState
+
+
 class Judge(Protocol):
     """Asks an LLM; safe to call concurrently. Its lifetime is an async context manager elsewhere."""
 
@@ -94,7 +104,7 @@ class Judge(Protocol):
         """Ask once (retries are inside).
 
         Raises:
-            JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered: about this sample.
+            JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered, TextTooLarge: about this sample.
             JudgeOff, JudgeUnavailable, JudgeRejected, JudgeTimedOut, BudgetExhausted: not about it.
         """
         ...
@@ -109,4 +119,8 @@ class Judge(Protocol):
         Raises:
             InvalidGrader: no upstream is configured for this name; the message lists those that are.
         """
+        ...
+
+    def load(self) -> Mapping[str, Load]:
+        """The load of each configured upstream by its name, for gauges; never blocks."""
         ...

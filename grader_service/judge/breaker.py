@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
-State = Literal["closed", "open", "half_open"]
+from grader_service.events import BreakerState
 
 
 class Breaker:
@@ -13,13 +12,15 @@ class Breaker:
     Only what speaks of the upstream's health counts: no answer, a broken one, a 5xx; not a 429.
     """
 
-    def __init__(self, failures: int, seconds: float, changed: Callable[[State], None]) -> None:
+    def __init__(
+        self, failures: int, seconds: float, changed: Callable[[BreakerState], None]
+    ) -> None:
         self._allowed = failures
         self._seconds = seconds
         self._changed = changed
         self._failures = 0
         self._opened_at = 0.0
-        self.state: State = "closed"
+        self.state: BreakerState = "closed"
 
     def seconds_left(self) -> float:
         """How long nothing may be sent; 0 where a try may go out now, be it as the probe."""
@@ -50,7 +51,7 @@ class Breaker:
         if self.state == "half_open":
             self._become("open")
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: BreakerState) -> None:
         if state != self.state:
             self.state = state
             self._changed(state)

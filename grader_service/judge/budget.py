@@ -129,6 +129,11 @@ class Ledger:
         self._spent.total += charge
         with contextlib.suppress(JudgeUnavailable):  # the next reservation meets it and says so
             self._write()
+        self.tell()
+
+    def tell(self) -> None:
+        """Let the listener know what was spent until now."""
+        self._turn_day()
         self._observe(BudgetCharged(self._spent.today, self._spent.total))
 
     async def _wake(self) -> None:
@@ -175,7 +180,9 @@ def open_ledger(
         ) from None
     with lock:
         _lock(lock, folder)
-        yield Ledger(folder / STATE_FILE, per_day, total, observe)
+        ledger = Ledger(folder / STATE_FILE, per_day, total, observe)
+        ledger.tell()
+        yield ledger
 
 
 def _lock(lock: IO[str], folder: Path) -> None:

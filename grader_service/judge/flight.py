@@ -1,4 +1,11 @@
-"""Lets identical questions that are asked at the same time share one call."""
+"""Lets identical questions that are asked at the same time share one call.
+
+Identical means: of the same tenant, to the same model, with the same rendered messages, form and
+sampling. At a temperature above 0 the sharers get one sample where each alone would have got its
+own. That is wanted where many rollouts gave the same text, which then get the same reward. Whoever
+wants independent samples says `no-store`, or sets GRADER_JUDGE_SINGLE_FLIGHT to `deterministic`
+(share only what has a seed or temperature 0) or `off`.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine

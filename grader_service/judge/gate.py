@@ -62,7 +62,9 @@ class Gate:
             try:
                 await asyncio.sleep(max(self._requests.book(1), self._tokens.book(tokens)))
                 await self._wait_out_pause()
-            except BaseException:
+            except BaseException:  # given up: others may use what was booked
+                self._requests.correct(-1)
+                self._tokens.correct(-tokens)
                 self._places.release()
                 raise
         finally:

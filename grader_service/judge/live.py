@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
@@ -20,14 +20,14 @@ from grader_service.errors import (
 )
 from grader_service.events import JudgeAnswerSought, JudgeOutcome, Observe
 from grader_service.judge import models, request
-from grader_service.judge.base import Embeddings, Question, Sampling, Verdict
+from grader_service.judge.base import Embeddings, Load, Question, Sampling, Verdict
 from grader_service.judge.cache import Cache, CacheUnavailable, key_of
 from grader_service.judge.client import Client, Completion
 from grader_service.judge.config import AnswerForm, Configuration
 from grader_service.judge.faults import FormRefused, TryFailed
 from grader_service.judge.flight import Flights
 from grader_service.judge.models import Route
-from grader_service.judge.upstream import Call, HeldUpstream, Load, Reply
+from grader_service.judge.upstream import Call, HeldUpstream, Reply
 
 T = TypeVar("T")
 SingleFlight = Literal["identical", "deterministic", "off"]
@@ -35,6 +35,14 @@ SingleFlight = Literal["identical", "deterministic", "off"]
 SIMPLER_FORM: Final[Mapping[AnswerForm, AnswerForm]] = MappingProxyType(
     {"json_schema": "json_object", "json_object": "text"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the judge treats a question: its deadline, waiting and retries included, and what may share a call."""
+
+    timeout_seconds: float
+    single_flight: SingleFlight
 
 
 class LiveJudge:
@@ -50,21 +58,17 @@ class LiveJudge:
         upstreams: Mapping[str, HeldUpstream],
         cache: Cache | None,
         observe: Observe,
-        *,
-        timeout_seconds: float,
-        single_flight: SingleFlight,
+        manners: Manners,
     ) -> None:
         self._configuration = configuration
         self._upstreams = upstreams
         self._cache = cache
         self._observe = observe
-        self._timeout_seconds = timeout_seconds
-        self._single_flight = single_flight
+        self._manners = manners
         self._flights: Flights[Any] = Flights()
         self._forms: dict[tuple[str, str], AnswerForm] = {}
 
     def load(self) -> Mapping[str, Load]:
-        """What each upstream is doing, by name, for gauges."""
         return {name: upstream.load() for name, upstream in self._upstreams.items()}
 
     def check_model(self, model: str) -> bool | None:
@@ -75,13 +79,14 @@ class LiveJudge:
             route = models.route(self._configuration, question.model)
         except InvalidGrader as error:
             raise JudgeRejected(error.message) from None
-        if not question.use_cache:
+        shares = self._shares(question.sampling)
+        if not question.use_cache or (self._cache is None and not shares):
             return _unpacked(await self._ask(question, route), pays=True)
         key = key_of(question, route)
         kept = await self._kept(key, question)
         if kept is not None:
             return kept
-        if not self._shares(question.sampling):
+        if not shares:
             return _unpacked(await self._ask(question, route, key), pays=True)
         if key in self._flights:
             self._observe(JudgeAnswerSought("flight", "hit"))
@@ -105,9 +110,9 @@ class LiveJudge:
         return _value(reply)
 
     def _shares(self, sampling: Sampling) -> bool:
-        if self._single_flight == "deterministic":
+        if self._manners.single_flight == "deterministic":
             return sampling.temperature == 0 or sampling.seed is not None
-        return self._single_flight == "identical"
+        return self._manners.single_flight == "identical"
 
     async def _ask(
         self, question: Question[T], route: Route, key: str | None = None
@@ -115,18 +120,33 @@ class LiveJudge:
         """A verdict from the upstream, kept under `key`; an error is returned, for all who share it to raise their own."""
         deadline = self._deadline()
         try:
-            while True:
-                form = self._form(route)
-                try:
-                    verdict = _value(await self._call(self._chat(question, route, form), deadline))
-                    break
-                except FormRefused as refused:
-                    self._simplify(route, form, refused)
+            verdict, form = await self._in_some_form(question, route, deadline)
         except CannotGrade as error:
             return error
         if key is not None:
             await self._keep(key, verdict, form)
         return verdict
+
+    async def _in_some_form(
+        self, question: Question[T], route: Route, deadline: float
+    ) -> tuple[Verdict[T], AnswerForm]:
+        """Ask in the form that is known to be taken, else in the next simpler one.
+
+        It is remembered once the upstream has taken it: where the fault was the prompt's, whose
+        words an upstream may quote, it takes no form, and nobody else must suffer for that.
+        """
+        form = known = self._form(route)
+        while True:
+            try:
+                reply = await self._call(self._chat(question, route, form), deadline)
+            except FormRefused as refused:
+                if form not in SIMPLER_FORM:
+                    raise refused.error from None
+                form = SIMPLER_FORM[form]
+                continue
+            if form != known:
+                self._forms[route.upstream, route.model] = form
+            return _value(reply), form
 
     def _chat(self, question: Question[T], route: Route, form: AnswerForm) -> Call[Verdict[T]]:
         upstream = self._upstreams[route.upstream].limits
@@ -151,20 +171,12 @@ class LiveJudge:
             raise failed.error from None
 
     def _deadline(self) -> float:
-        return time.monotonic() + self._timeout_seconds
+        return time.monotonic() + self._manners.timeout_seconds
 
     def _form(self, route: Route) -> AnswerForm:
         """The form that this upstream is known to take for this model of its."""
         first = self._upstreams[route.upstream].limits.answer_form
         return self._forms.get((route.upstream, route.model), first)
-
-    def _simplify(self, route: Route, form: AnswerForm, refused: FormRefused) -> None:
-        """Remember the next simpler form; another question may have been quicker."""
-        simpler = SIMPLER_FORM.get(form)
-        if simpler is None:
-            raise refused.error from None
-        if self._form(route) == form:
-            self._forms[route.upstream, route.model] = simpler
 
     async def _kept(self, key: str, question: Question[T]) -> Verdict[T] | None:
         if self._cache is None:

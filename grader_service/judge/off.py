@@ -1,10 +1,10 @@
 """The judge where no upstream is configured: every question is refused with a sentence that says what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from grader_service.errors import JudgeOff
-from grader_service.judge.base import Embeddings, Question, Verdict
+from grader_service.judge.base import Embeddings, Load, Question, Verdict
 
 T = TypeVar("T")
 
@@ -23,3 +23,7 @@ class NoJudge:
     def check_model(self, model: str) -> bool | None:
         """Nothing is known, so nothing is refused."""
         return None
+
+    def load(self) -> Mapping[str, Load]:
+        """There is no upstream."""
+        return {}

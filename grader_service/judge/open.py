@@ -29,7 +29,7 @@ async def open_judge(settings: Settings, observe: Observe) -> AsyncIterator[Judg
         return
     # Below this line only: the SDK takes some 30 MB, which a server without a judge need not have.
     from grader_service.judge.client import open_client  # noqa: PLC0415
-    from grader_service.judge.live import LiveJudge  # noqa: PLC0415
+    from grader_service.judge.live import LiveJudge, Manners  # noqa: PLC0415
     from grader_service.judge.upstream import HeldUpstream  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
@@ -58,8 +58,7 @@ async def open_judge(settings: Settings, observe: Observe) -> AsyncIterator[Judg
             upstreams,
             cache,
             observe,
-            timeout_seconds=settings.judge_timeout_seconds,
-            single_flight=settings.judge_single_flight,
+            Manners(settings.judge_timeout_seconds, settings.judge_single_flight),
         )
 
 

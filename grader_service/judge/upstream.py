@@ -10,7 +10,8 @@ from typing import Final, Generic, TypeVar
 from grader_service.errors import CannotGrade, JudgeTimedOut, JudgeUnavailable, Usage
 from grader_service.events import BreakerChanged, JudgeAnswered, JudgeOutcome, Observe
 from grader_service.judge import budget
-from grader_service.judge.breaker import Breaker, State
+from grader_service.judge.base import Load
+from grader_service.judge.breaker import Breaker
 from grader_service.judge.budget import Ledger, Reservation
 from grader_service.judge.client import Client
 from grader_service.judge.config import Upstream
@@ -43,15 +44,6 @@ class Call(Generic[T]):
     prompt_tokens: int
     completion_tokens: int
     send: Callable[[Client], Awaitable[Reply[T]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What an upstream is doing, for gauges."""
-
-    in_flight: int
-    waiting: int
-    breaker: State
 
 
 class HeldUpstream:
@@ -97,12 +89,12 @@ class HeldUpstream:
             await asyncio.sleep(wait)
 
     def _wait(self, failed: TryFailed, tries: int) -> float:
-        """As long as the upstream said (everybody then), else a random part of a doubling time."""
-        if failed.wait is not None:
-            self._gate.pause(failed.wait)
-            return failed.wait
+        """As long as the upstream said (everybody then) and a little more, else a random part of a doubling time."""
         longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** (tries - 1))
-        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter
+        if failed.wait is None:
+            return random.uniform(longest / 2, longest)  # noqa: S311 - jitter
+        self._gate.pause(failed.wait)
+        return failed.wait + random.uniform(0, min(failed.wait / 4, longest))  # noqa: S311 - jitter
 
     async def _try(self, call: Call[T], deadline: float) -> Reply[T]:
         if self._breaker.seconds_left() > 0:
@@ -151,9 +143,8 @@ class HeldUpstream:
                 reservation.charge = 0.0
             self._told(call, failed.outcome, started, Usage())
             raise
-        except (
-            BaseException
-        ):  # cancelled: nobody waits for the answer, which may be paid all the same
+        except BaseException:
+            # Cancelled: nobody waits for the answer, which may have to be paid all the same.
             self._breaker.abandon()
             raise
         self._breaker.succeed()

@@ -23,6 +23,7 @@ from grader_service.sandbox.worker import Worker
 
 _T = TypeVar("_T")
 _API_SECONDS = 60
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
 _THREADS = 4
 _FIRST_UID, _UIDS = 10_000, 50_000
 _PIDS = 128
@@ -252,8 +253,12 @@ async def open_docker(containers: Containers) -> AsyncIterator[DockerEngine]:
 
 def _connect(host: str | None) -> docker.APIClient:
     """The version is asked for, which shows that there is an engine."""
-    if host is None:
-        return docker.APIClient(version="auto", timeout=_API_SECONDS)
+    host = host or _DEFAULT_HOST
+    if host.startswith("unix://"):
+        with socket.socket(
+            socket.AF_UNIX
+        ) as trial:  # the SDK leaves its own open where nobody listens
+            trial.connect(host.removeprefix("unix://"))
     return docker.APIClient(base_url=host, version="auto", timeout=_API_SECONDS)
 
 

@@ -27,7 +27,9 @@ _SWEEP_SECONDS = 1.0
 _PING_EVERY_SECONDS = 5.0
 _IDLE_SECONDS = 900.0
 _SPARE_RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
-_STARVING_SECONDS = 0.25
+_TURN_SECONDS = (
+    1.0  # a worker is not taken from those who wait for it sooner: starting another is dear
+)
 _MORE_SECONDS = 0.05
 
 
@@ -60,6 +62,7 @@ class Member:
     state: WorkerState = "starting"
     since: float = field(default_factory=time.monotonic)
     pinged: float = 0.0
+    loaded: float = 0.0
     worker: Worker | None = None
     end: End | None = None
 
@@ -173,10 +176,10 @@ class Pool:
         """A loaded member has nothing to do: the next of its own key, a starving other, or idleness."""
         if member.state == "ending" or member.key is None:
             return
-        if self._starving(member.key):
+        queue = self._waiters.get(member.key)
+        if queue and self._has_had_its_turn(member):
             self._retire(member)
             return
-        queue = self._waiters.get(member.key)
         while queue:
             waiter = queue.popleft()
             if not queue:
@@ -188,26 +191,35 @@ class Pool:
         member.become("idle")
         self._grow()
 
-    def _starving(self, own: Key) -> bool:
-        """Whether a key without any member has waited while all members were busy with others."""
-        now = time.monotonic()
-        keys = {member.key for member in self._members if member.state != "ending"}
-        starving = sum(
-            1
-            for key, queue in self._waiters.items()
-            if key != own and key not in keys and now - queue[0].since > _STARVING_SECONDS
-        )
-        return starving > self._count(("ending",))
+    def _has_had_its_turn(self, member: Member) -> bool:
+        """Whether a key without any member waits for room that only this one can make."""
+        if (
+            time.monotonic() - member.loaded < _TURN_SECONDS
+            or len(self._members) < self._sizes.workers
+        ):
+            return False
+        served = self._served()
+        starving = sum(key not in served for key in self._waiters)
+        return starving > self._count(("ending", "idle", "spare"))
+
+    def _served(self) -> set[Key | None]:
+        return {member.key for member in self._members if member.state != "ending"}
 
     def _count(self, states: Iterable[WorkerState]) -> int:
         return sum(1 for member in self._members if member.state in states)
 
     def _grow(self) -> None:
-        """Start, take over or make room for workers for those who wait, the oldest first; then for spares."""
+        """Start, take over or make room for workers for those who wait; then for spares.
+
+        Keys that have none come first, and among equals the one that has waited longest.
+        """
         if self._closing:
             return
         coming = self._count(("ending",))
-        for key in sorted(self._waiters, key=lambda each: self._waiters[each][0].since):
+        served = self._served()
+        for key in sorted(
+            self._waiters, key=lambda each: (each in served, self._waiters[each][0].since)
+        ):
             for _ in range(self._wanted(key)):
                 if self._seize(key):
                     continue
@@ -305,6 +317,7 @@ class Pool:
             self._fail(member.key, SandboxUnavailable(f"the grader could not be loaded: {reason}"))
             self._retire(member)
         else:
+            member.loaded = time.monotonic()
             self._offer(member)
 
     def _failed_start(self, member: Member, error: Exception) -> None:

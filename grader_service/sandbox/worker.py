@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 from grader_service.sandbox import frames
 from grader_service.sandbox.frames import Answer, Demultiplexer, Frame, FrameReader, Garbled
@@ -95,8 +95,9 @@ class Worker(asyncio.Protocol):
         self.on_lost()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(
+            "asyncio.Transport", transport
+        )  # uvloop's is one in all but its bases
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -1,9 +1,9 @@
-"""How long a comparison may take, foretold from the texts in microseconds, to decide where it runs.
+"""How long a comparison is likely to take, foretold in a few microseconds, to decide where it runs.
 
-The figures are the slowest seconds per character, word or sentence that a search over odd texts
-(one mark or word repeated, random letters, words that nobody shares; up to 200,000 characters)
-has shown on a slow core of 2024; prose takes a third of them. They need only be right within a
-factor of three: what is foretold as 5 ms must not hold up the event loop for 50 ms.
+The figures come from a search over odd texts (each mark or word repeated, random letters, words
+that nobody shares; 2,000 to 200,000 characters) on one core of a small server, and are within a
+factor of three of the slowest that it found; prose takes a third of them. That is near enough:
+what is foretold as 5 ms must not hold up the event loop for 50 ms.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _WORD_BITS = 64
 """rapidfuzz compares one character with so many others in one step."""
 
 _ALWAYS_LONG = 100_000
-"""Characters from which on fuzzy_match is not foretold: it takes at least 0.3 s."""
+"""Characters of both texts from which on fuzzy_match is not foretold: unlike texts then take 0.1 s and more."""
 
 
 def _tokens(seconds_per_character: float) -> Cost:

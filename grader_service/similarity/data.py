@@ -59,22 +59,27 @@ def fetch(
     """
     if not _fault(folder):
         return
-    folder = folder.resolve()
+    try:
+        _fill(folder.resolve(), origins)
+    except (OSError, ValueError, LookupError) as error:
+        raise CannotStart(
+            f"the data of text_similarity in {str(folder)!r} could not be made whole ({error}); see that the folder "
+            "can be written, or remove it, and run `make install` again"
+        ) from error
+
+
+def _fill(folder: Path, origins: Sequence[sources.Source]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MANIFEST).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
         _gather(folder, Path(scratch), origins)
+    wordnet.build(folder / "corpora/wordnet", folder / WORDNET_INDEX)
     _make_private(folder)
-    try:
-        wordnet.build(folder / "corpora/wordnet", folder / WORDNET_INDEX)
-        _try_out(folder)
-    except (OSError, ValueError, LookupError) as error:
-        raise CannotStart(
-            f"the data in {str(folder)!r} are broken ({error}); remove the folder and run `make install` again"
-        ) from error
+    _try_out(folder)
     sizes = {name: (folder / name).stat().st_size for name in _needed()}
     fresh = folder / f"{_MANIFEST}.{os.getpid()}"
     fresh.write_text(json.dumps({"layout": _LAYOUT, "sizes": sizes}, indent=1))
+    fresh.chmod(0o644)
     fresh.replace(folder / _MANIFEST)
 
 
@@ -144,7 +149,7 @@ def _whole(folder: Path, names: Sequence[str]) -> bool:
 
 def _make_private(folder: Path) -> None:
     """NLTK refuses data that others could write, and many systems' umask lets the group."""
-    for name in (name for names in FILES.values() for name in names):
+    for name in _needed():
         for path in (folder / name, *(folder / parent for parent in Path(name).parents)):
             path.chmod(path.stat().st_mode & ~0o022)
 

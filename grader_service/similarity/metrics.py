@@ -12,14 +12,19 @@ from grader_service.similarity.rouge import rouge_l, rouge_n
 Metric = Callable[[Resources, str, str], float]
 """`(resources, hypothesis, reference)` to 0.0 … 1.0; both texts have at least one character."""
 
+
+def _without_resources(metric: Callable[[str, str], float]) -> Metric:
+    return lambda _, hypothesis, reference: metric(hypothesis, reference)
+
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "fuzzy_match": fuzzy_match,
         "bleu": bleu,
         "gleu": gleu,
         "meteor": meteor,
-        **{f"rouge_{n}": rouge_n(n) for n in range(1, 6)},
-        "rouge_l": rouge_l,
+        **{f"rouge_{n}": _without_resources(rouge_n(n)) for n in range(1, 6)},
+        "rouge_l": _without_resources(rouge_l),
     }
 )
 

@@ -11,21 +11,19 @@ from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.scoring import fmeasure
 from rouge_score.tokenizers import DefaultTokenizer
 
-from grader_service.similarity.resources import Resources
 
-
-def rouge_n(n: int) -> Callable[[Resources, str, str], float]:
+def rouge_n(n: int) -> Callable[[str, str], float]:
     """The metric that compares runs of n words, n from 1 to 9."""
     kind = f"rouge{n}"
 
-    def metric(resources: Resources, hypothesis: str, reference: str) -> float:
+    def metric(hypothesis: str, reference: str) -> float:
         scorer = RougeScorer([kind], tokenizer=DefaultTokenizer())
         return float(scorer.score(reference, hypothesis)[kind].fmeasure)
 
     return metric
 
 
-def rouge_l(resources: Resources, hypothesis: str, reference: str) -> float:
+def rouge_l(hypothesis: str, reference: str) -> float:
     """The longest common subsequence of words, against both lengths."""
     tokenize = DefaultTokenizer().tokenize
     predicted, target = tokenize(hypothesis), tokenize(reference)

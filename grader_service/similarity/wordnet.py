@@ -140,8 +140,11 @@ def build(source: Path, target: Path) -> None:
 
     Raises:
         OSError: a file is missing or cannot be read or written.
-        ValueError: a file is not in WordNet's format (wndb(5WN)).
+        ValueError: a file is not in WordNet's format (wndb(5WN)), or of another version.
     """
+    with (source / "data.noun").open(encoding="ascii") as noun:
+        if "WordNet 3.0 Copyright" not in noun.read(2000):
+            raise ValueError(f"{str(source)!r} does not hold WordNet 3.0")
     entries: defaultdict[str, list[str]] = defaultdict(list)
     for pos, suffix in _FILES.items():
         names = dict(_synsets(source / f"data.{suffix}"))

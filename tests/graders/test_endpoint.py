@@ -149,11 +149,14 @@ async def test_a_scorer_that_is_not_there_or_hangs() -> None:
     result = await scored(gone)
     assert [cause.kind for cause in result.causes] == ["endpoint_unavailable"]
     assert "cannot be reached" in result.causes[0].details
-    with serving_upstream(hanging()) as scorer:
-        async with opened(scorer.root, endpoint_timeout_seconds=0.2) as endpoints:
+    with serving_upstream(*[hanging()] * 3) as scorer:
+        async with opened(scorer.root, endpoint_timeout_seconds=0.1) as endpoints:
             result = await grade(endpoints, endpoint(scorer.root))
     assert [cause.kind for cause in result.causes] == ["endpoint_unavailable"]
-    assert "GRADER_ENDPOINT_TIMEOUT_SECONDS" in result.causes[0].details
+    assert "0.1 s (GRADER_ENDPOINT_TIMEOUT_SECONDS) (after 3 tries)" in result.causes[0].details
+    with serving_upstream(hanging(), SCORED) as scorer:
+        async with opened(scorer.root, endpoint_timeout_seconds=0.3) as endpoints:
+            assert (await grade(endpoints, endpoint(scorer.root))).reward == 0.5
 
 
 async def test_too_large_a_body_is_not_sent() -> None:

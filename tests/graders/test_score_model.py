@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from grader_service.errors import InvalidGrader, Usage
+from grader_service.events import JudgeAnswered
 from grader_service.graders import GRADER
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
@@ -393,7 +394,7 @@ async def test_a_missing_variable_is_told_and_nothing_is_sent() -> None:
                 judge, score_model(input=[{"role": "user", "content": "{{item.nothing}}"}])
             )
     assert [cause.flag for cause in result.causes] == ["invalid_variable_error"]
-    assert seen == []
+    assert seen.of(JudgeAnswered) == []
 
 
 async def test_a_judge_beside_other_parts_in_one_formula() -> None:

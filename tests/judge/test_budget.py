@@ -115,7 +115,7 @@ async def test_yesterdays_spending_is_not_todays(tmp_path: Path) -> None:
         settings = guarded(tmp_path, upstream)
         async with judging(upstream, seen, budget_per_day=5, budget_total=10, **settings) as judge:
             assert (await grade(judge, ONE_TOKEN)).state == "value"
-    assert seen.of(BudgetCharged) == [BudgetCharged(1.0, 6.0)]
+    assert seen.of(BudgetCharged) == [BudgetCharged(0.0, 5.0), BudgetCharged(1.0, 6.0)]
 
 
 async def test_what_is_in_flight_counts_as_spent_should_the_server_die(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_what_may_have_been_paid_is_charged(
         settings = guarded(tmp_path, upstream, tries=1, timeout_seconds=0.3)
         async with judging(upstream, seen, budget_total=100, **settings) as judge:
             await grade(judge, ONE_TOKEN)
-    assert seen.of(BudgetCharged) == [BudgetCharged(charged, charged)]
+    assert seen.of(BudgetCharged) == [BudgetCharged(0, 0), BudgetCharged(charged, charged)]
 
 
 async def test_embeddings_are_charged_too(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_embeddings_are_charged_too(tmp_path: Path) -> None:
         settings = {"judges": file, "state_dir": tmp_path, "budget_total": 100}
         async with judging(upstream, seen, **settings) as judge:
             await judge.embed(["a few words"])
-    assert seen.of(BudgetCharged) == [BudgetCharged(8.0, 8.0)]
+    assert seen.of(BudgetCharged)[-1] == BudgetCharged(8.0, 8.0)
 
 
 async def test_a_record_that_cannot_be_written_stops_the_spending(tmp_path: Path) -> None:

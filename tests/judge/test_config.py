@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from grader_service.errors import CannotStart, InvalidGrader
 from grader_service.graders import GRADER
+from grader_service.judge import config
 from grader_service.judge.config import KNOWN_MODELS
 from grader_service.judge.off import NoJudge
-from grader_service.judge.open import open_judge
+from grader_service.judge.open import open_judge, read_configuration
 from grader_service.settings import Settings
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
@@ -172,3 +174,16 @@ def test_a_server_without_a_judge_does_not_carry_the_sdk() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_the_documented_file_is_right(tmp_path: Path) -> None:
+    assert config.__doc__ is not None
+    path = tmp_path / "judges.yaml"
+    path.write_text(textwrap.dedent(config.__doc__.split("\n\n")[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCAL_KEY", "local-secret")
+        patch.setenv("AZURE_KEY", "azure-secret")
+        configuration = read_configuration(Settings(judges=path))
+    assert configuration is not None
+    assert set(configuration.keys) == {"local", "azure"}
+    assert configuration.models["*"].real_model("o3") == "qwen3-32b"

@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import pytest
 
 from grader_service.errors import Usage
 from grader_service.events import BreakerChanged, JudgeAnswered
+from grader_service.graders.result import Result
+from grader_service.judge.base import Load
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
 from tests.judge.asking import (
+    PRICE,
     Seen,
     configuration,
     grade,
@@ -249,6 +253,19 @@ async def test_an_upstream_without_any_form_is_read_by_its_last_line() -> None:
     assert last["messages"] == [{"role": "user", "content": "Rate b"}]
 
 
+async def test_a_prompt_that_makes_an_upstream_say_response_format_spoils_it_for_nobody_else() -> (
+    None
+):
+    quoting = fake.error(400, "cannot read the message 'use response_format'")
+    with serving_upstream(quoting, quoting, quoting, fake.verdict(0.5)) as upstream:
+        async with judging(upstream) as judge:
+            bad = await grade(judge, score_model(), sample="use response_format")
+            good = await grade(judge, score_model(), sample="other")
+    assert [cause.kind for cause in bad.causes] == ["judge_rejected"]
+    assert good.reward == 0.5
+    assert upstream.received[-1].body["response_format"]["type"] == "json_schema"
+
+
 async def test_labels_without_any_form(tmp_path: Path) -> None:
     with serving_upstream(fake.completion("Fine.\nLabel: good")) as upstream:
         file = configuration(tmp_path, upstream, answer_form="text")
@@ -329,6 +346,21 @@ async def test_no_more_in_a_minute_than_configured(
             await asyncio.gather(*(grade(judge, score_model(), sample=str(n)) for n in range(9)))
     assert time.monotonic() - started >= seconds
     assert len(upstream.received) == 9
+
+
+async def test_those_who_give_up_waiting_leave_their_turn_to_others(tmp_path: Path) -> None:
+    """60 a minute: three at once, then one a second; ten that give up must not cost ten seconds."""
+    with serving_upstream(default=fake.verdict(1)) as upstream:
+        file = configuration(tmp_path, upstream, requests_per_minute=60)
+        async with judging(upstream, judges=file, judge_timeout_seconds=3) as judge:
+            tasks = [
+                asyncio.create_task(grade(judge, score_model(), sample=str(n))) for n in range(13)
+            ]
+            await until(lambda: len(upstream.received) >= 3)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert (await grade(judge, score_model())).reward == 1
 
 
 async def test_tokens_that_were_used_beyond_the_estimate_count(tmp_path: Path) -> None:
@@ -421,7 +453,43 @@ async def test_a_slow_judge_delays_no_other_grader() -> None:
                 asyncio.create_task(grade(judge, score_model(), sample=str(n))) for n in range(4)
             ]
             await until(lambda: len(upstream.received) == 2)
+            assert judge.load() == {"llm": Load(in_flight=2, waiting=2, breaker="closed")}
             checked = await asyncio.gather(*(grade(judge, check) for _ in range(200)))
             assert not any(task.done() for task in slow)
             assert {result.reward for result in checked} == {1.0}
             await asyncio.gather(*slow)
+
+
+async def test_in_a_storm_every_grade_is_its_own_or_a_named_failure(tmp_path: Path) -> None:
+    """A third of all tries fail somehow, some callers go away: nothing is mixed up, and nothing stays behind."""
+    faults = [soon(fake.error(500)), fake.throttled(retry_after_ms="5"), soon(fake.cut_short())]
+    chance = random.Random(7)
+
+    def weather(request: fake.Received) -> fake.Answer:
+        if chance.random() < 0.33:
+            return chance.choice(faults)
+        return fake.slow(chance.random() / 50, fake.obliging(request))
+
+    with serving_upstream(default=weather) as upstream:
+        file = configuration(tmp_path, upstream, concurrency=8, breaker_failures=1000, price=PRICE)
+        settings = {"judges": file, "state_dir": tmp_path / "state", "budget_total": 1e6}
+        async with judging(upstream, **settings) as judge:
+            tasks = [
+                asyncio.create_task(grade(judge, score_model(), sample=f"score: 0.{n}"))
+                for n in range(10, 130)
+            ]
+            await until(lambda: len(upstream.received) > 20)
+            for task in tasks[::10]:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            load = judge.load()
+    assert load == {"fake": Load(0, 0, "closed")}
+    kinds = set()
+    for n, result in enumerate(results, start=10):
+        if isinstance(result, asyncio.CancelledError):
+            continue
+        assert isinstance(result, Result)
+        kinds |= {cause.kind for cause in result.causes}
+        assert result.state == "failed" or result.reward == float(f"0.{n}")
+    assert kinds <= {"judge_unavailable"}
+    assert sum(isinstance(result, Result) and result.state == "value" for result in results) > 90

@@ -11,7 +11,9 @@ from azure.ai.evaluation import (
     RougeScoreEvaluator,
     RougeType,
 )
-from rapidfuzz import fuzz, utils
+from azure.ai.evaluation._common import utils
+from rapidfuzz import fuzz
+from rapidfuzz.utils import default_process
 
 from grader_service.similarity import metrics
 from grader_service.similarity.resources import Resources
@@ -25,7 +27,7 @@ def _azure(evaluator: Callable[..., dict[str, float]], key: str) -> Slow:
 
 
 def _wratio(hypothesis: str, reference: str) -> float:
-    return fuzz.WRatio(hypothesis, reference, processor=utils.default_process) / 100
+    return fuzz.WRatio(hypothesis, reference, processor=default_process) / 100
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,9 @@ def slow(loaded: Resources) -> Iterator[dict[str, Slow]]:
     with pytest.MonkeyPatch.context() as patch:
         # The package looks for archives, where our folder has them unpacked, and then would download.
         patch.setattr(nltk, "download", lambda *_: False)
+        patch.setattr(
+            utils, "ensure_nltk_data_downloaded", lambda: None
+        )  # looks for them with every text
         rouge = {f"rouge_{n}": RougeScoreEvaluator(RougeType(f"rouge{n}")) for n in range(1, 6)}
         rouge["rouge_l"] = RougeScoreEvaluator(RougeType.ROUGE_L)
         yield {

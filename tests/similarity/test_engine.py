@@ -13,7 +13,8 @@ from grader_service.errors import CannotStart, TextTooLarge, TextTooSlow, Worker
 from grader_service.settings import MEBIBYTE, Settings
 from grader_service.similarity import metrics
 from grader_service.similarity.base import Similarity
-from grader_service.similarity.engine import open_similarity
+from grader_service.similarity.costs import COSTS
+from grader_service.similarity.engine import INLINE_SECONDS, open_similarity
 from grader_service.similarity.resources import Resources
 from grader_service.workers import open_workers
 
@@ -120,6 +121,7 @@ async def _watched() -> AsyncIterator[Stalls]:
     await asyncio.sleep(0)
     try:
         yield stalls
+        await asyncio.sleep(0.01)  # or a stall up to here would go unseen
     finally:
         watching.cancel()
 
@@ -129,18 +131,23 @@ async def test_the_watch_sees_a_stall() -> None:
         until = time.process_time() + 0.2
         while time.process_time() < until:
             pass
-        await asyncio.sleep(0.01)
     assert stalls.longest > 0.1
 
 
+@pytest.fixture(scope="module")
+def megabytes() -> tuple[str, str]:
+    return _prose(1_000_000, 3), _prose(1_000_000, 4)
+
+
 @pytest.mark.parametrize("metric", metrics.METRICS)
-async def test_two_texts_of_a_megabyte_leave_the_loop_alone(nltk_data: Path, metric: str) -> None:
-    texts = _prose(1_000_000, 3), _prose(1_000_000, 4)
-    settings = Settings(nltk_data=nltk_data, similarity_timeout_seconds=4)
+async def test_two_texts_of_a_megabyte_leave_the_loop_alone(
+    nltk_data: Path, metric: str, megabytes: tuple[str, str]
+) -> None:
+    settings = Settings(nltk_data=nltk_data, similarity_timeout_seconds=2)
     async with _engine(settings) as engine, _watched() as stalls:
         results = await asyncio.gather(
-            engine.compare(metric, *texts),
-            engine.compare(metric, *texts[::-1]),
+            engine.compare(metric, *megabytes),
+            engine.compare(metric, *megabytes[::-1]),
             return_exceptions=True,
         )
     assert stalls.longest < 0.05
@@ -149,9 +156,12 @@ async def test_two_texts_of_a_megabyte_leave_the_loop_alone(nltk_data: Path, met
 
 @pytest.mark.parametrize("metric", metrics.METRICS)
 async def test_many_comparisons_at_once_take_turns(nltk_data: Path, metric: str) -> None:
-    """Each is short enough to run here; a multi may ask for a hundred in one turn of the loop."""
-    text = "One sentence follows another sentence, always. "
-    pairs = [(text * (3 + number % 5), text[number:] * 5) for number in range(40)]
+    """Each is as long as may run here; a multi may ask for a hundred in one turn of the loop."""
+    sentence = "One sentence follows another sentence, always. "
+    count = 1
+    while COSTS[metric]("WRatio", sentence * (count + 1), sentence * (count + 1)) <= INLINE_SECONDS:
+        count += 1
+    pairs = [(sentence * count, (sentence * count)[number:]) for number in range(100)]
     async with _engine(Settings(nltk_data=nltk_data)) as engine, _watched() as stalls:
         await asyncio.gather(*(engine.compare(metric, *pair) for pair in pairs))
     assert stalls.longest < 0.05

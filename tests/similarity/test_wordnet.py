@@ -72,8 +72,12 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         wordnet.WordNet(file)
 
 
-def test_files_of_another_form_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("head", "complaint"),
+    [("  1 WordNet 3.0 Copyright\n", "invalid literal"), ("  1 WordNet 3.1 Copyright\n", "3.0")],
+)
+def test_files_of_another_form_are_refused(tmp_path: Path, head: str, complaint: str) -> None:
     for pos in ("noun", "verb", "adj", "adv"):
-        (tmp_path / f"data.{pos}").write_text("not a number at all, but words and words\n")
-    with pytest.raises(ValueError, match="invalid literal"):
+        (tmp_path / f"data.{pos}").write_text(head + "not a number at all, but words and words\n")
+    with pytest.raises(ValueError, match=complaint):
         wordnet.build(tmp_path, tmp_path / "index")
