@@ -57,8 +57,8 @@ bench: install ## figures, as ratios taken in one run
 	$(BIN)/python -m tests.bench
 
 lock: ## renew the locked requirements (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --extra redis pyproject.toml -o deploy/requirements/service.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --all-extras pyproject.toml -o deploy/requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra redis pyproject.toml -o deploy/requirements/service.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras pyproject.toml -o deploy/requirements/dev.txt
 
 clean: ## remove everything that was made
 	rm -rf $(VENV) $(NLTK) .sandbox_packages .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

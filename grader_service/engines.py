@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from grader_service.endpoints.open import open_endpoints
 from grader_service.events import Observe
 from grader_service.graders.context import Engines
+from grader_service.graders.source import Sources
 from grader_service.judge.open import open_judge
 from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import MEBIBYTE, Settings
@@ -32,5 +33,6 @@ async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[En
             sandbox=sandbox,
             judge=judge,
             endpoints=endpoints,
+            sources=Sources(workers),
             observe=observe,
         )

@@ -23,14 +23,14 @@ def run_server(settings: Settings) -> None:
     Raises:
         CannotStart: the address cannot be listened on, or something that the settings name is not there.
     """
-    refusals: list[CannotStart] = []
+    faults: list[Exception] = []
     app = create_app(settings)
 
     async def remembering(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
-        except CannotStart as error:
-            refusals.append(error)
+        except Exception as error:
+            faults.append(error)  # uvicorn would end with a status and not a word
             raise
 
     config = uvicorn.Config(
@@ -49,8 +49,8 @@ def run_server(settings: Settings) -> None:
     try:
         _Server(config, open_log(settings)).run(sockets=[listener])
     except SystemExit:
-        if refusals:
-            raise refusals[0] from None
+        if faults:
+            raise faults[0] from None
         raise
 
 

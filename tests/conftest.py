@@ -2,11 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from grader_service.settings import Settings
 from tests.serving import serving
+
+OWN_ENGINE = Path(__file__).parents[1] / ".cache/engine/docker-host"
+"""Written by `.ci/engine start`: for `make test` on a machine whose only engine is that one."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,3 +30,15 @@ def server() -> Iterator[str]:
     """The address of a server without keys, catalogue, sandbox or judge."""
     with serving(Settings(sandbox="off", log_level="error")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> Iterator[None]:
+    """`DOCKER_HOST` as it is set, else the default socket, else the tests' own engine."""
+    chosen = "DOCKER_HOST" in os.environ or Path("/var/run/docker.sock").is_socket()
+    if chosen or not OWN_ENGINE.exists():
+        yield
+        return
+    os.environ["DOCKER_HOST"] = OWN_ENGINE.read_text().strip()
+    yield
+    del os.environ["DOCKER_HOST"]

@@ -33,7 +33,7 @@ async def workers() -> AsyncIterator[Workers]:
 
 async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not holds():  # noqa: ASYNC110 - nothing tells of the death of a process
+        while not holds():
             await asyncio.sleep(0.02)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from grader_service import template
 from grader_service.endpoints.base import Endpoints
 from grader_service.events import Observe
+from grader_service.graders.source import Sources
 from grader_service.judge.base import Judge
 from grader_service.sandbox.base import Sandbox
 from grader_service.similarity.base import Similarity
@@ -20,6 +21,7 @@ class Engines:
     sandbox: Sandbox
     judge: Judge
     endpoints: Endpoints
+    sources: Sources
     observe: Observe
 
 

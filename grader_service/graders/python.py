@@ -1,12 +1,10 @@
 """`python`: the author's `grade(sample, item)`, run in the sandbox (grader-api §8.5)."""
 
-import asyncio
 from typing import Literal
 
 from pydantic import Field
 
 from grader_service.errors import InvalidGrader
-from grader_service.graders import source
 from grader_service.graders.base import Grader
 from grader_service.graders.context import Context, Engines
 from grader_service.graders.result import Score
@@ -20,17 +18,13 @@ class Python(Grader):
     source: str
     image_tag: str = Field(DEFAULT_IMAGE_TAG, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 
-    async def check(self, engines: Engines) -> list[str]:  # noqa: ARG002 - the source alone is looked at
+    async def check(self, engines: Engines) -> list[str]:
         """Warnings for imports that the hosted service refuses.
 
         Raises:
             InvalidGrader: a syntax error, no usable `grade`, or a source that is too large.
         """
-        if len(self.source) <= source.SMALL_SOURCE_BYTES:
-            findings = source.look_at(self.source)
-        else:
-            # the parser holds the interpreter's lock: a worker process would be better than a thread
-            findings = await asyncio.to_thread(source.look_at, self.source)
+        findings = await engines.sources.look_at(self.source)
         if findings.error is not None:
             raise InvalidGrader(findings.error, param="source")
         return list(findings.warnings)

@@ -2,14 +2,15 @@
 
 import ast
 import hashlib
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cachetools import LRUCache, cached
+from cachetools import LRUCache
 
+from grader_service.errors import WorkersUnavailable
 from grader_service.sandbox.base import MAX_SOURCE_BYTES
+from grader_service.workers import Workers
 
 SMALL_SOURCE_BYTES = 16_384
 """Up to here a look takes a few milliseconds at most; larger sources can take a second."""
@@ -20,7 +21,8 @@ HOSTED_REFUSES: Mapping[str, str] = MappingProxyType(
 """Import to the hosted service's words, as far as seen in the wild (grader-api §8.5); its whole list is not published."""
 
 _PYTHON = (3, 11)
-_CACHED = 1000
+_REMEMBERED = 1000
+_LOOK_SECONDS = 10.0
 _NEEDED = "define `def grade(sample, item)` that returns a number"
 
 
@@ -32,13 +34,32 @@ class Findings:
     warnings: tuple[str, ...] = ()
 
 
-def _digest(source: str) -> bytes:
-    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).digest()
+class Sources:
+    """Looks at each distinct source once: small ones here and now, large ones in a worker process."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._seen: LRUCache[bytes, Findings] = LRUCache(_REMEMBERED)
+
+    async def look_at(self, source: str) -> Findings:
+        """What is wrong with a source, or odd about it."""
+        digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).digest()
+        findings = self._seen.get(digest)
+        if findings is None:
+            findings = self._seen[digest] = await self._look_at(source)
+        return findings
+
+    async def _look_at(self, source: str) -> Findings:
+        if len(source) <= SMALL_SOURCE_BYTES:
+            return look_at(source)
+        try:
+            return await self._workers.call(look_at, source, timeout_seconds=_LOOK_SECONDS)
+        except (TimeoutError, MemoryError, WorkersUnavailable):
+            return Findings()  # the sandbox compiles it in any case, and says what is wrong
 
 
-@cached(LRUCache(_CACHED), key=_digest, lock=threading.Lock())
 def look_at(source: str) -> Findings:
-    """Judge a source; pure, cached by its hash, safe in any thread or process."""
+    """Judge a source without running it; pure, for any process."""
     try:
         size = len(source.encode())
     except UnicodeEncodeError:
@@ -49,6 +70,8 @@ def look_at(source: str) -> Findings:
         tree = ast.parse(source, "grader.py", feature_version=_PYTHON)
     except SyntaxError as error:
         return Findings(f"{type(error).__name__}: {error.msg} (line {error.lineno})")
+    except SystemError:  # CPython 3.11, where another thread parses at the same time
+        return Findings()  # the sandbox compiles it in any case
     except (ValueError, MemoryError, RecursionError) as error:
         return Findings(f"the source cannot be parsed: {type(error).__name__}: {error}")
     return Findings(_missing_grade(tree), tuple(_hosted_refusals(tree)))
@@ -72,10 +95,9 @@ def _missing_grade(tree: ast.Module) -> str | None:
 
 
 def _binds_grade(node: ast.stmt) -> bool:
-    named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    return (named and node.name == "grade") or (
-        not named and any(map(_may_bind_grade, ast.walk(node)))
-    )  # type: ignore[attr-defined]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name == "grade"
+    return any(map(_may_bind_grade, ast.walk(node)))
 
 
 def _may_bind_grade(node: ast.AST) -> bool:

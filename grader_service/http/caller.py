@@ -1,10 +1,12 @@
 """Who calls and with what: the part of the ASGI scope that the endpoints use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 
-from grader_service.graders.context import Engines
+from grader_service.graders.context import Context, Engines
 
 TENANT = "grader_service.tenant"
 REQUEST_ID = "grader_service.request_id"
@@ -24,6 +26,27 @@ class Caller:
     tenant: str
     request_id: str
     use_cache: bool
+
+    def context(
+        self,
+        item: Mapping[str, Any],
+        sample: Mapping[str, Any],
+        *,
+        trace_id: str | None = None,
+        catalogue: str | None = None,
+    ) -> Context:
+        """What a grader gets for this caller's sample."""
+        return Context(
+            item=item,
+            sample=sample,
+            engines=self.engines,
+            tenant=self.tenant,
+            trace_id=trace_id,
+            catalogue=catalogue,
+            request_id=self.request_id,
+            deadline_seconds=self.deadline_seconds,
+            use_cache=self.use_cache,
+        )
 
 
 def caller_of(request: Request) -> Caller:

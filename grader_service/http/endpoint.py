@@ -10,7 +10,6 @@ from typing_extensions import TypedDict
 from grader_service import jsontext
 from grader_service.catalog import Catalogue, Entry
 from grader_service.errors import RequestRefused
-from grader_service.graders.context import Context
 from grader_service.http.answers import Answers
 from grader_service.http.caller import Caller, caller_of
 from grader_service.http.failures import refuse_failed
@@ -58,19 +57,8 @@ def _json(answer: bytes) -> Response:
 
 
 async def _score(entry: Entry, body: ScoreRequest, caller: Caller) -> bytes:
-    result = await entry.grader.grade(
-        Context(
-            item=body.item,
-            sample=body.sample,
-            engines=caller.engines,
-            tenant=caller.tenant,
-            trace_id=body.trace_id,
-            catalogue=entry.name,
-            request_id=caller.request_id,
-            deadline_seconds=caller.deadline_seconds,
-            use_cache=caller.use_cache,
-        )
-    )
+    context = caller.context(body.item, body.sample, trace_id=body.trace_id, catalogue=entry.name)
+    result = await entry.grader.grade(context)
     refuse_failed(result)
     answer: ScoreAnswer = score_answer(
         result, {"name": entry.name, "hash": entry.hash}, body.trace_id

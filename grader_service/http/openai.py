@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 
 from grader_service.errors import InvalidGrader, RequestRefused
 from grader_service.graders.base import Grader
-from grader_service.graders.context import Context, Engines
+from grader_service.graders.context import Engines
 from grader_service.http.caller import caller_of
 from grader_service.http.failures import refuse_without_budget
 from grader_service.http.json_route import JsonRoute
@@ -31,17 +31,7 @@ async def run(body: RunRequest, request: Request) -> RunAnswer:
     item = body.item
     if item is None:
         item = {} if body.reference_answer is None else {"reference_answer": body.reference_answer}
-    result = await body.grader.grade(
-        Context(
-            item=item,
-            sample=sample_of(body.model_sample),
-            engines=caller.engines,
-            tenant=caller.tenant,
-            request_id=caller.request_id,
-            deadline_seconds=caller.deadline_seconds,
-            use_cache=caller.use_cache,
-        )
-    )
+    result = await body.grader.grade(caller.context(item, sample_of(body.model_sample)))
     refuse_without_budget(result)
     return run_answer(result)
 

@@ -25,7 +25,7 @@ class Metrics:
     """A registry of its own, so that two apps in one process count apart. `observe` is the hook for events."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry: CollectorRegistry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self._requests = RequestMetrics(self.registry)

@@ -55,6 +55,10 @@ class JudgeMetrics:
             ("upstream", "model"),
             registry=registry,
         )
+        self._say_what_holds(registry)
+
+    def _say_what_holds(self, registry: CollectorRegistry) -> None:
+        """What is saved, and what stands in the way."""
         sought = Counter(
             "grader_judge_answers_sought",
             "Questions looked for in the cache or among those in flight, by result.",

@@ -17,9 +17,13 @@ from docker.errors import DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 from requests.exceptions import RequestException
 
+from grader_service.sandbox import inside
 from grader_service.sandbox.engine import End, LaunchFailed, Limits
 from grader_service.sandbox.owner import LABEL, OWNER_LABEL, describe_owner, is_gone
 from grader_service.sandbox.worker import Worker
+
+RUNNER_LABEL = "grader-service.runner"
+"""Of images: the digest of the runner that `sandbox_image/build` put in, see `inside.runner_digest`."""
 
 _T = TypeVar("_T")
 _API_SECONDS = 60
@@ -77,7 +81,7 @@ class DockerEngine:
         return worker, partial(self._end, container)
 
     async def check(self, image_tag: str) -> None:
-        """Raises `LaunchFailed` where the engine does not answer, or the image is not there."""
+        """Raises `LaunchFailed` where the engine does not answer, the image is not there, or its runner is another one."""
         await self._off_loop(self._inspect, f"{self._containers.image}:{image_tag}")
 
     async def remove_leftovers(self) -> int:
@@ -98,7 +102,7 @@ class DockerEngine:
 
     def _inspect(self, image: str) -> None:
         try:
-            self._api.inspect_image(image)  # type: ignore[no-untyped-call]
+            found = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
         except ImageNotFound as error:
             raise LaunchFailed(
                 f"the container engine has no image {image!r}: build it with `make image`",
@@ -106,6 +110,11 @@ class DockerEngine:
             ) from error
         except _ENGINE_ERRORS as error:
             raise LaunchFailed(f"the container engine does not answer: {_line(error)}") from error
+        if (found["Config"]["Labels"] or {}).get(RUNNER_LABEL) != inside.runner_digest():
+            raise LaunchFailed(
+                f"the image {image!r} holds another version of the runner: build it again with `make image`",
+                permanent=True,
+            )
 
     def _start(self, image_tag: str) -> tuple[str, socket.socket]:
         image = f"{self._containers.image}:{image_tag}"
@@ -218,10 +227,11 @@ class DockerEngine:
         runc = components.get("runc", "")
         if self._containers.runtime or not runc or not is_old_runc(runc):
             return ()
-        return (
+        text = (
             f"the container engine's runc {runc} has known escapes (CVE-2025-31133, -52565, -52881): "
-            "update it to 1.2.8, 1.3.3 or newer",
+            "update it to 1.2.8, 1.3.3 or newer"
         )
+        return (text,)
 
 
 def is_old_runc(version: str) -> bool:

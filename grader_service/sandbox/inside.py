@@ -1,5 +1,6 @@
 """Where the files are that go into a sandbox: the runner, and the system call profile."""
 
+import hashlib
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -17,3 +18,9 @@ def runner() -> Path:
 
 def seccomp() -> Path:
     return folder() / "seccomp.json"
+
+
+def runner_digest() -> str:
+    """SHA-256, in hex, of the runner's files one after the other, in the order of their names."""
+    files = sorted(runner().glob("*.py"), key=lambda file: file.name)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

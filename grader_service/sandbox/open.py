@@ -79,7 +79,10 @@ async def _bubblewrap(
 ) -> Sandbox:
     """Raises `LaunchFailed`."""
     packages = settings.sandbox_packages.resolve()
-    visible = Visible(inside.runner(), packages, settings.nltk_data.resolve())
+    corpora = packages / "nltk_data"
+    if not corpora.is_dir():
+        corpora = settings.nltk_data.resolve()
+    visible = Visible(inside.runner(), packages, corpora)
     engine = await stack.enter_async_context(open_bubblewrap(visible, _limits(settings)))
     warnings: tuple[str, ...] = ()
     if not packages.is_dir():

@@ -66,6 +66,12 @@ class Member:
     worker: Worker | None = None
     end: End | None = None
 
+    def running(self) -> Worker:
+        """Raises `WorkerLost` where there is none yet."""
+        if self.worker is None:
+            raise WorkerLost("died")
+        return self.worker
+
     def become(self, state: WorkerState) -> None:
         self.state = state
         self.since = time.monotonic()
@@ -118,11 +124,11 @@ class Pool:
             SourceRefused: no worker can load this source.
         """
         member, warm = await self._take(key, source)
-        assert member.worker is not None
+        worker = member.running()
         member.become("busy")
         held = member.since
         try:
-            yield member.worker, warm
+            yield worker, warm
         finally:
             if member.state == "busy" and member.since == held:  # else it was ready before we were
                 member.become("cleaning")
@@ -304,11 +310,10 @@ class Pool:
         self._grow()
 
     async def _load(self, member: Member, source: bytes) -> None:
-        assert member.worker is not None
         member.become("loading")
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
-                await member.worker.load(source)
+                await member.running().load(source)
         except SourceRefused as refusal:
             self._fail(member.key, refusal)
             self._retire(member)

@@ -97,6 +97,7 @@ class Grade:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             # above the places they will take, so that none overwrites another
             moved = [os.dup(each) for each in (channel, self._out_end, self._err_end)]
             null = os.open("/dev/null", os.O_RDONLY)

@@ -50,7 +50,7 @@ class Runner:
         while True:
             grade = Grade(self._watch, loaded)
             self._send(wire.READY)
-            token = self._next_request(grade)
+            token = self._next_request()
             verdict = grade.run()
             wire.write_all(self._outbox, self._watch.buffers.answer(token, verdict))
             clean = grade.clear()
@@ -76,7 +76,7 @@ class Runner:
             except program.Refused as refusal:
                 self._send(wire.REFUSED, token, json.dumps({"details": str(refusal)}).encode())
 
-    def _next_request(self, grade: Grade) -> bytes:
+    def _next_request(self) -> bytes:
         """Wait, with the next process ready; its request then lies in the buffers."""
         while True:
             if not self._watch.wait_idle():
@@ -115,6 +115,9 @@ def _wake_on_death() -> int:
     """A descriptor that becomes readable when a child has died."""
     read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(
+        signal.SIGTERM, lambda *_: os._exit(_GONE)
+    )  # else process 1 ignores it, and an engine waits
     signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     return read_end
 
@@ -136,7 +139,7 @@ def _environment() -> None:
     os.environ.clear()
     os.environ.update(
         kept,
-        PATH="/usr/local/bin:/usr/bin:/bin",
+        PATH=f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
         HOME="/tmp",
         LANG="C.UTF-8",
         TZ="UTC",

@@ -40,8 +40,10 @@ class Uids:
         os.setresuid(uid, uid, uid)
 
     def end(self, uid: int) -> None:
-        """Kill every process of one identity, while others go on."""
+        """Kill every process of one identity and remove its files, while others go on."""
         self._as_user(uid, lambda: os.kill(-1, signal.SIGKILL))
+        if not cleanup.is_clean():
+            self._as_user(uid, cleanup.empty)
 
     def clear(self, uids: Sequence[int], pids: Sequence[int]) -> bool:
         """Kill everything but the runner, remove what is left; False where something remains."""
@@ -73,8 +75,7 @@ class Uids:
                 action()
             finally:
                 os._exit(0)
-        while os.waitpid(-1, 0)[0] != pid:
-            pass
+        os.waitpid(pid, 0)  # this one alone: others' ends are news for someone
 
     def _read_kills(self) -> int:
         if self._oom is None:

@@ -1,5 +1,6 @@
 """The runner's half of `run_untrusted`: a new interpreter under an identity of its own, that has never seen the item."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -67,6 +68,7 @@ class Untrusted:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.setsid()
             moved = [os.dup(each) for each in descriptors]
@@ -76,14 +78,10 @@ class Untrusted:
             os.closerange(4, 512)
             os.umask(0o077)
             os.chdir("/tmp")
-            for number, value in (
-                (resource.RLIMIT_DATA, memory_bytes),
-                (resource.RLIMIT_FSIZE, _DISK_BYTES),
-            ):
-                value = min(value, resource.getrlimit(number)[1])
-                resource.setrlimit(number, (value, value))
+            _limit(resource.RLIMIT_DATA, memory_bytes)
+            _limit(resource.RLIMIT_FSIZE, _DISK_BYTES)
             self._filter.enter()
-            os.execv(sys.executable, ["python3", "-P", "-s", "-B", "-c", _BOOT])
+            os.execv(sys.executable, [sys.executable, "-P", "-s", "-B", "-c", _BOOT])
         finally:
             os._exit(70)
 
@@ -105,10 +103,8 @@ class Untrusted:
             return
         self._isolation.end(run.identity)
         os.set_blocking(run.status, False)
-        try:
+        with contextlib.suppress(OSError):  # the grade does not listen
             os.write(run.status, STATUS.pack(os.waitstatus_to_exitcode(status), run.timed_out))
-        except OSError:
-            pass  # the grade does not listen
         os.close(run.status)
 
     def close(self) -> list[int]:
@@ -116,3 +112,8 @@ class Untrusted:
         for run in self._running.values():
             os.close(run.status)
         return list(self._running)
+
+
+def _limit(number: int, value: int) -> None:
+    value = min(value, resource.getrlimit(number)[1])
+    resource.setrlimit(number, (value, value))

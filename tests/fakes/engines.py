@@ -7,8 +7,11 @@ from typing import Any
 from grader_service.endpoints.off import NoEndpoints
 from grader_service.events import Graded
 from grader_service.graders.context import Context, Engines
+from grader_service.graders.source import Sources
 from grader_service.judge.off import NoJudge
 from grader_service.sandbox.off import NoSandbox
+from grader_service.settings import MEBIBYTE
+from grader_service.workers import Workers
 
 NO_SANDBOX = "no sandbox in this test"
 
@@ -44,6 +47,7 @@ def make_engines(**overrides: Any) -> Engines:
         "sandbox": NoSandbox(NO_SANDBOX),
         "judge": NoJudge(),
         "endpoints": NoEndpoints(),
+        "sources": Sources(Workers(1, 256 * MEBIBYTE, start_seconds=30)),
         "observe": Observed(),
     }
     return Engines(**{**engines, **overrides})

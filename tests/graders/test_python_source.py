@@ -5,12 +5,16 @@ from pydantic import ValidationError
 
 from grader_service.errors import InvalidGrader
 from grader_service.graders.python import Python
+from grader_service.graders.source import Findings, Sources
+from grader_service.settings import MEBIBYTE
+from grader_service.workers import open_workers
+from tests.fakes.engines import make_engines
 
 PLAIN = "def grade(sample, item):\n    return 1\n"
 
 
 async def check(source: str) -> list[str]:
-    return await Python.model_validate({"type": "python", "source": source}).check(None)  # type: ignore[arg-type]
+    return await Python.model_validate({"type": "python", "source": source}).check(make_engines())
 
 
 @pytest.mark.parametrize(
@@ -76,3 +80,15 @@ async def test_import_that_the_hosted_service_refuses_is_a_warning() -> None:
 def test_image_tag_is_a_tag(tag: str) -> None:
     with pytest.raises(ValidationError):
         Python.model_validate({"type": "python", "source": PLAIN, "image_tag": tag})
+
+
+async def test_a_large_source_is_looked_at_in_a_worker_and_once() -> None:
+    """The parser holds the interpreter's lock: a quarter of a megabyte would stop the event loop for as long as it takes."""
+    large = "def grade(sample, item):\n    return 1\n" + "x = [1, 2, 3]\n" * 10_000
+    async with open_workers(1, 512 * MEBIBYTE) as workers:
+        sources = Sources(workers)
+        assert await sources.look_at(large) == Findings()
+        assert (
+            await sources.look_at(large + "def (")
+        ).error == "SyntaxError: invalid syntax (line 10003)"
+    assert await sources.look_at(large) == Findings()  # remembered: the workers are gone

@@ -96,5 +96,5 @@ async def graded(upstream: FakeUpstream, definition: Mapping[str, Any], **fields
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for something that happens in the upstream's thread."""
     async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - another thread's doing
+        while not holds():
             await asyncio.sleep(0.005)

@@ -1,27 +1,32 @@
 """The engines under test, one of each kind for the whole session, and what the host has that no grade may reach."""
 
+import asyncio
 import os
 import secrets
 import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from grader_service.sandbox.base import Sandbox
 from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
 
-OWN_ENGINE = Path(__file__).parents[2] / ".cache/engine/docker-host"
-"""Written by `.ci/engine start`: for `make test` on a machine whose only engine is that one."""
 PATIENT_SECONDS, HURRIED_SECONDS = 60.0, 1.5
 NEEDED = "GRADER_TESTS_NEED_DOCKER"
 """Where this is set, an engine that cannot be had is a failure; CI sets it."""
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the server runs on, whose transports and processes are not asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")
@@ -30,19 +35,6 @@ def secret() -> Iterator[str]:
     marker = secrets.token_hex(16)
     with _environment("GRADER_TESTS_KEY", marker):
         yield marker
-
-
-@pytest.fixture(scope="session")
-def docker_host() -> Iterator[None]:
-    """`DOCKER_HOST` as it is set, else the default socket, else the tests' own engine."""
-    chosen = os.environ.get("DOCKER_HOST")
-    if not chosen and not Path("/var/run/docker.sock").is_socket() and OWN_ENGINE.exists():
-        chosen = OWN_ENGINE.read_text().strip()
-    if not chosen:
-        yield
-        return
-    with _environment("DOCKER_HOST", chosen):
-        yield
 
 
 @pytest.fixture(scope="session", params=["docker", "bubblewrap"])

@@ -77,6 +77,12 @@ ODD_MODULES = {
     "unknown_import": ("import no_such_package\n" + PLAIN, "SourceRaised", "no_such_package"),
     "exits": ("import sys\nsys.exit(0)\n" + PLAIN, "SourceRaised", "SystemExit"),
     "leaves": ("import os\nos._exit(0)\n" + PLAIN, "ProcessKilled", ""),
+    "imports_command": (
+        "import numpy.f2py.__main__\nimport json.tool\nraise ValueError('went on')\n" + PLAIN,
+        "SourceRaised",
+        "",
+    ),
+    "imports_tests": ("import unittest.__main__\n" + PLAIN, "SourceRaised", "SystemExit"),
     "deep_expression": (
         "def grade(sample, item):\n    return eval('(' * 100 + '1' + ')' * 100) + [][0]\n",
         "SourceRaised",

@@ -7,7 +7,8 @@ import pytest
 
 from grader_service import errors
 from grader_service.sandbox.base import Program, Sandbox
-from tests.sandbox.conformance import CHECKS, Check, hold, plain_grades, run
+from tests.sandbox.check import Check, hold, plain_grades, run, source
+from tests.sandbox.conformance import CHECKS
 from tests.sandbox.expect import fails, value
 from tests.sandbox.sources import (
     ACCEPTED,
@@ -22,8 +23,8 @@ from tests.sandbox.sources import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def grade(source: str, length: int = 5) -> Program:
-    return Program(source, {"output_text": "x" * length}, {})
+def grade(text: str, length: int = 5) -> Program:
+    return Program(text, {"output_text": "x" * length}, {})
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.program}-{check.name}")
@@ -44,9 +45,9 @@ async def test_no_listener_of_the_host_was_reached(
 
 @pytest.mark.parametrize("name", WRONG)
 async def test_source_that_can_never_grade(name: str, sandbox: Sandbox) -> None:
-    source, mention = WRONG[name]
+    text, mention = WRONG[name]
     for _ in range(2):  # also the second time, when it is known already
-        assert fails(errors.SourceInvalid, mention)(await run(sandbox, grade(source))) is None
+        assert fails(errors.SourceInvalid, mention)(await run(sandbox, grade(text))) is None
     await plain_grades(sandbox, PLAIN)
 
 
@@ -57,10 +58,10 @@ async def test_source_of_an_odd_form(name: str, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("name", ODD_MODULES)
 async def test_module_that_fails_while_loading(name: str, sandbox: Sandbox) -> None:
-    source, error, mention = ODD_MODULES[name]
+    text, error, mention = ODD_MODULES[name]
     for _ in range(2):
         judge = fails(getattr(errors, error), mention, without=("/opt/grader",))
-        assert judge(await run(sandbox, grade(source))) is None
+        assert judge(await run(sandbox, grade(text))) is None
 
 
 async def test_module_that_never_ends_is_ended(hurried: Sandbox) -> None:
@@ -96,3 +97,36 @@ async def test_two_sources_and_two_tenants_share_nothing(sandbox: Sandbox) -> No
     assert [value(expected)(each) for each, (_, expected) in zip(seen, programs, strict=True)] == [
         None
     ] * 48
+
+
+NEIGHBOUR = """
+import subprocess
+
+def grade(sample, item):
+    with open("/tmp/file", "wb") as file:
+        file.write(bytes(10 << 20))
+    return float(subprocess.run(["/bin/echo", str(item["n"])], capture_output=True, text=True).stdout)
+"""
+
+
+async def test_bombs_harm_no_neighbour(sandbox: Sandbox) -> None:
+    """While grades fill processes, files, disk and memory, others fork and write as if they were alone."""
+    bombs = (
+        ("processes", "fork_bomb"),
+        ("processes", "thread_bomb"),
+        ("files", "disk_fill"),
+        ("files", "inode_bomb"),
+        ("memory", "map_bomb"),
+    )
+    falling = [
+        asyncio.create_task(run(sandbox, Program(source(program), {}, {"act": act})))
+        for program, act in bombs
+    ]
+    while not all(bomb.done() for bomb in falling):
+        for number in range(5):
+            seen = await run(sandbox, Program(NEIGHBOUR, {}, {"n": number}))
+            assert value(float(number))(seen) is None
+    assert [type(bomb.result()).__name__ for bomb in falling] == [
+        *["Outcome"] * 4,
+        "MemoryLimitExceeded",
+    ]

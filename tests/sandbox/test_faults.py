@@ -1,6 +1,7 @@
 """What happens to containers and servers from outside: no wrong reward, no lost answer, nothing left."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -12,16 +13,17 @@ from typing import Any
 
 import docker
 import pytest
-from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 from grader_service.events import SandboxOpened, SandboxWorkerLost
-from grader_service.sandbox.base import Program
+from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Program
 from grader_service.sandbox.docker import is_old_runc
+from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
+from tests.sandbox.test_pool import PLAIN, SLEEP, opened
 
 SERVER = """
 import asyncio, sys
-from grader_service.sandbox.base import Program
+from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Program
 from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import Settings
 
@@ -29,7 +31,7 @@ async def main():
     async with open_sandbox(Settings(sandbox=sys.argv[1]), lambda event: None) as sandbox:
         source = "import time\\ndef grade(sample, item):\\n    time.sleep(100)\\n"
         run = asyncio.create_task(sandbox.run(Program(source, {}, {})))
-        while sandbox.status().engine != "off" and not sandbox.workers()["busy"]:
+        while sandbox.status().engine != "off" and not sandbox.status().workers["busy"]:
             await asyncio.sleep(0.01)
         print(sandbox.status().engine, flush=True)
         await run
@@ -115,9 +117,17 @@ async def test_processes_of_a_killed_server_end(name: str) -> None:
     assert len(left) >= 4
     server.send_signal(signal.Signals[name])
     server.wait()
+    await until_gone(left)
+
+
+async def until_gone(pids: list[int]) -> None:
     async with asyncio.timeout(10):
-        while [pid for pid in left if Path(f"/proc/{pid}").exists()]:
+        while any(map(is_alive, pids)):
             await asyncio.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 async def started(engine: str) -> subprocess.Popen[str]:
@@ -187,8 +197,6 @@ def test_age_of_the_engine(version: str, old: bool) -> None:
 
 
 async def test_missing_image_says_what_to_do(api: Any) -> None:
-    from grader_service.sandbox.open import open_sandbox
-
     events: list[Any] = []
     settings = Settings.model_validate(
         {**Settings().model_dump(), "sandbox": "docker", "sandbox_image": "no-such-image"}
@@ -197,3 +205,20 @@ async def test_missing_image_says_what_to_do(api: Any) -> None:
         assert sandbox.status().engine == "off"
         assert "make image" in sandbox.status().reason
     assert [type(event) for event in events] == [SandboxOpened]
+
+
+async def test_an_image_of_another_version_is_not_used(api: Any) -> None:
+    """Its runner may speak otherwise: it must be said at start, not be found out by a grade that hangs."""
+    base = f"{Settings().sandbox_image}:{DEFAULT_IMAGE_TAG}"
+    text = f"FROM {base}\nLABEL grader-service.runner=of-another-version\n"
+    name = f"grader-sandbox-test-{os.getpid()}"
+    tag = f"{name}:{DEFAULT_IMAGE_TAG}"
+    list(api.build(fileobj=io.BytesIO(text.encode()), tag=tag, rm=True, decode=True))
+    try:
+        settings = Settings(sandbox="docker", sandbox_image=name)
+        async with open_sandbox(settings, lambda _event: None) as sandbox:
+            assert sandbox.status().engine == "off"
+            assert "another version of the runner" in sandbox.status().reason
+            assert "make image" in sandbox.status().reason
+    finally:
+        api.remove_image(tag)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grader_service.sandbox.base import Program, Sandbox
-from tests.sandbox.conformance import run
+from tests.sandbox.check import run
 from tests.sandbox.expect import value
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

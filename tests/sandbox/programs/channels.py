@@ -49,12 +49,12 @@ FORGED = [
 
 def forge(item):
     """Answers in several dialects, into every descriptor there is; the grade itself gives 0.25."""
+    frame = FORGED[item["number"]]
     for handle in range(3, 1024):
-        for frame in FORGED[item["first"] :][:1]:
-            try:
-                os.write(handle, frame)
-            except OSError:
-                break
+        try:
+            os.write(handle, frame)
+        except OSError:
+            continue
     return 0.25
 
 
@@ -67,15 +67,20 @@ def forge_on_output(item):
 
 def surplus(item):
     """A second answer is written as soon as the first has gone out."""
-    original = os.writev
+    originals = {"write": os.write, "writev": os.writev}
 
-    def twice(handle, data):
-        written = original(handle, data)
-        whole = b"".join(map(bytes, data))
-        original(handle, [whole[:-8] + struct.pack("!d", 1.0)])
-        return written
+    def twice(name):
+        def write(handle, data):
+            written = originals[name](handle, data)
+            whole = b"".join(map(bytes, data)) if name == "writev" else bytes(data)
+            if handle > 2:
+                originals["write"](handle, whole[:-8] + struct.pack("!d", 1.0))
+            return written
 
-    os.writev = twice
+        return write
+
+    for name in originals:
+        setattr(os, name, twice(name))
     return 0.25
 
 

@@ -72,8 +72,6 @@ def spoil(item):
 
 def look(item):
     """1.0 where nothing of it is left; else the negated number of the first fact that does not hold."""
-    import resource
-
     seven = int("6") + 1
     return all_true(
         counter == [0],  # 1
@@ -97,16 +95,19 @@ def look(item):
         "PLANTED" not in os.environ and "PATH" in os.environ,
         os.umask(0o77) != 0,
         os.getcwd() == "/tmp",  # 20
-        os.nice(0) == 0,
         signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
         not signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         threading.stack_size() == 0,
-        seven * 1 == 3 + 4 and str(seven) == "7",  # 25
-        resource.getpriority(resource.PRIO_PROCESS, 0) == 0
-        if hasattr(resource, "getpriority")
-        else True,
+        seven * 1 == 3 + 4 and str(seven) == "7",
         threading.active_count() == 1,
     )
+
+
+def niceness(item):
+    """Whatever it is at first, it is that for every grade."""
+    before = os.nice(0)
+    os.nice(3)
+    return float(before)
 
 
 def count(item):

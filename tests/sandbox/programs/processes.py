@@ -181,8 +181,8 @@ def stop_everyone(item):
 
 
 def signal_others(item):
-    """Every single process in sight: not permitted; or it is the first of a namespace, which feels nothing."""
-    facts = []
+    """Every single process in sight: not permitted; or it is the first of a namespace of this grade's own."""
+    facts, own_namespace = [], os.getppid() == 0
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         if pid == os.getpid():
             continue
@@ -193,21 +193,24 @@ def signal_others(item):
                 facts.append(error.errno in (errno.EPERM, errno.ESRCH))
             else:
                 time.sleep(0.02)
-                facts.append(pid == 1 and os.path.exists("/proc/1"))
+                facts.append(pid == 1 and own_namespace)
     return all_true(*facts)
 
 
 def limits_of_others(item):
+    """Nobody's limits, priority or processors but this grade's own. A parent of another namespace cannot be named."""
     import resource
 
-    parent = os.getppid() or 1
+    parent = os.getppid()
+    if parent == 0:
+        others = set(map(int, filter(str.isdigit, os.listdir("/proc")))) - {1, os.getpid()}
+        return 1.0 + len(others)
     return all_refused(
         [
             lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE, (3, 3)),
             lambda: os.setpriority(os.PRIO_PROCESS, parent, 19),
             lambda: os.sched_setaffinity(parent, {0}),
-        ],
-        (*REFUSED, errno.ESRCH),
+        ]
     )
 
 
