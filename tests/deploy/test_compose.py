@@ -1,6 +1,9 @@
 """docker-compose.yml: what old and new Compose accept, settings that exist, and the locks that must stay shut."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from grader_service.settings import Settings
 from tests.deploy.places import DEPLOY, TOP, read, run
@@ -13,19 +16,29 @@ OF_COMPOSE = {"GRADER_IMAGE", "GRADER_BIND", "GRADER_CATALOGUE_FOLDER"}
 """Variables that Compose itself reads."""
 
 
-def test_docker_compose_accepts_the_file() -> None:
-    done = run("docker-compose", "config", "--quiet", GRADER_API_KEYS="trainer:key")
+@pytest.fixture
+def no_env(tmp_path: Path) -> tuple[str, str]:
+    """The developer's own `.env` must not change what a test sees."""
+    empty = tmp_path / "empty.env"
+    empty.touch()
+    return ("--env-file", str(empty))
+
+
+def test_docker_compose_accepts_the_file(no_env) -> None:
+    done = run("docker-compose", *no_env, "config", "--quiet", GRADER_API_KEYS="trainer:key")
     assert done.returncode == 0, done.stderr
 
 
-def test_docker_compose_accepts_the_rootful_engine() -> None:
+def test_docker_compose_accepts_the_rootful_engine(no_env) -> None:
     files = ("--file", "docker-compose.yml", "--file", "deploy/engine/rootful.yml")
-    done = run("docker-compose", *files, "config", "--quiet", GRADER_API_KEYS="trainer:key")
+    done = run(
+        "docker-compose", *no_env, *files, "config", "--quiet", GRADER_API_KEYS="trainer:key"
+    )
     assert done.returncode == 0, done.stderr
 
 
-def test_without_keys_nothing_starts() -> None:
-    done = run("docker-compose", "config", "--quiet")
+def test_without_keys_nothing_starts(no_env) -> None:
+    done = run("docker-compose", *no_env, "config", "--quiet")
     assert done.returncode != 0
     assert "GRADER_API_KEYS=trainer:SECRET" in done.stderr
 
