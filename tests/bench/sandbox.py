@@ -1,6 +1,7 @@
 """Python graders over HTTP on each engine, against a container per grade with the same flags. Every answer is checked."""
 
 import asyncio
+import contextlib
 import json
 import statistics
 import time
@@ -120,6 +121,26 @@ class Bench:
         for name, source in (("trivial", PRIVATE), ("numpy+pandas+rapidfuzz", IMPORTS + PRIVATE)):
             found = httpx.post(address + PATH, json=asked(source), timeout=60).json()
             self.say(f"{name}: {found['reward']:.1f} MiB private to one grade's process")
+        workers = _private_mebibytes("runner.py")
+        if workers:
+            self.say(
+                f"{len(workers)} processes of warm workers: median {statistics.median(workers):.0f} MiB private, "
+                f"most {max(workers):.0f} MiB"
+            )
+
+
+def _private_mebibytes(program: str) -> list[float]:
+    """Of every process on this machine whose command line names the program; root sees those in containers, too."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if program not in (process / "cmdline").read_text():
+                continue
+            lines = (process / "smaps_rollup").read_text().splitlines()
+            private = sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+            if private:
+                found.append(private / 1024)
+    return found
 
 
 def _await_spare(address: str) -> None:
