@@ -16,6 +16,7 @@ help: ## this list
 
 install: $(VENV)/.installed ## the environment and the NLTK data; what all others do first
 	@$(BIN)/python -m grader_service.similarity.data $(NLTK)
+	@test -d .sandbox_packages || echo "optional: \`make image\` (Docker) or \`make packages\` (bubblewrap) brings the packages of the hosted python grader"
 
 $(VENV)/.installed: $(LOCKED) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

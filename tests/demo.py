@@ -151,9 +151,15 @@ WITHOUT_SANDBOX = (
 )
 
 
-def run_lines(client: openai.OpenAI, lines: tuple[Line, ...], table: Table) -> bool:
+def run_lines(
+    client: openai.OpenAI, lines: tuple[Line, ...], table: Table, console: Console
+) -> bool:
     """Every line's request, and a row for it; True where all are as expected."""
-    outcomes = [_run(client, line, table) for line in lines]
+    outcomes = []
+    with console.status("") as status:
+        for number, line in enumerate(lines, start=1):
+            status.update(f"{number} of {len(lines)}: {line.name}")
+            outcomes.append(_run(client, line, table))
     return all(outcomes)
 
 
@@ -225,7 +231,7 @@ def main() -> int:
         client = stack.enter_context(
             openai.OpenAI(base_url=f"{server.address}/v1", api_key="none", max_retries=0)
         )
-        good = run_lines(client, lines, table)
+        good = run_lines(client, lines, table, console)
         good &= _run_named(server.address, table)
         console.print(table)
     console.print(
