@@ -57,6 +57,8 @@ def test_catalogue_needs_a_key(locked: str) -> None:
 def test_pages_of_other_hosts_may_not_call_a_server_without_keys(server: str) -> None:
     page = {"origin": "https://elsewhere.example"}
     check_form(httpx.post(server + RUN, json=body(STRING_CHECK), headers=page), 403)
+    for odd in ("null", "http://[", "http://[::1", "", "localhost"):
+        check_form(httpx.get(server + "/graders", headers={"origin": odd}), 403)
     own = {"origin": "http://localhost:3000"}
     assert httpx.post(server + RUN, json=body(STRING_CHECK), headers=own).status_code == 200
 
