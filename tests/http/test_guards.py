@@ -113,6 +113,15 @@ def test_after_a_refused_body_the_connection_takes_the_next_request(server: str)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_body_that_does_not_come_ends_at_the_deadline() -> None:
+    head = f"POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{".encode()
+    with serving(Settings(deadline_seconds=0.2, **QUIET)) as address:
+        answer = raw_exchange(address, head)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"request_timeout"' in answer
+        assert "grader_in_flight 0.0" in httpx.get(address + "/metrics").text
+
+
 def test_the_limit_is_a_setting() -> None:
     large = body(STRING_CHECK, item={"answer": "Paris", "padding": "x" * 2_000_000})
     with serving(Settings(max_body_bytes=4 * 1024 * 1024, **QUIET)) as address:
