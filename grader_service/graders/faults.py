@@ -133,7 +133,11 @@ def _locate(
     path: list[str | int] = []
     parent: Any = {}
     value = data
+    tags = _tags(value)
     for position, step in enumerate(detail["loc"]):
+        if step in tags:
+            tags.remove(step)
+            continue
         inside = (isinstance(value, dict) and step in value) or (
             isinstance(value, list) and isinstance(step, int) and step < len(value)
         )
@@ -141,7 +145,14 @@ def _locate(
         if inside or last_of_missing:
             path.append(step)
             parent, value = value, value[step] if inside else None
+            tags = _tags(value)
     return tuple(path), parent if isinstance(parent, dict) else {}, value
+
+
+def _tags(value: Any) -> set[str | int]:
+    """The steps that come before the keys of an object that is told apart by its `type`, and may be spelled like one."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return {"object", kind} if isinstance(kind, str) else set()
 
 
 def _missing_hint(name: str, parent: Mapping[str, Any]) -> str:

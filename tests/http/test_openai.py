@@ -171,6 +171,33 @@ MISTAKES = [
     ({**STRING_CHECK, "input": "{{item.response"}, "grader.input", "{{"),
     ({**STRING_CHECK, "pass_threshold": "0.5"}, "grader.pass_threshold", "0.5 without quotes"),
     ({**STRING_CHECK, "type": "strincheck"}, "grader.type", "'string_check'"),
+    (
+        {"type": "python", "python": "def grade(sample, item): return 1"},
+        "grader.source",
+        "'python'",
+    ),
+    ({"type": "endpoint", "endpoint": "https://scorer.example"}, "grader.url", "'endpoint'"),
+    (
+        {**MULTI, "graders": {"python": {"type": "python", "python": ""}}},
+        "grader.graders.python.source",
+        "'python'",
+    ),
+    (
+        {
+            **SCORE_MODEL,
+            "input": [{"role": "user", "content": [{"type": "input_text", "input_text": "x"}]}],
+        },
+        "grader.input[0].content[0].text",
+        "Missing",
+    ),
+    (
+        {
+            **SCORE_MODEL,
+            "input": [{"role": "user", "content": {"type": "input_text", "object": "x"}}],
+        },
+        "grader.input[0].content.text",
+        "Missing",
+    ),
     ({**STRING_CHECK, "input": 5}, "grader.input", "expected a string, but got an integer"),
     ({key: STRING_CHECK[key] for key in STRING_CHECK if key != "type"}, "grader.type", "Missing"),
     ({**MULTI, "calculate_output": "exact + nera"}, "grader.calculate_output", "near"),
