@@ -63,6 +63,7 @@ def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> 
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would be neither an answer nor an error of this API
     )
     for routes in (openai.router(), endpoint.router(), operations.router()):
         app.router.routes.extend(routes.routes)

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(
         300.0,
         gt=0,
-        description="Longest time for one request; then its grade fails as `deadline_exceeded`.",
+        description="Longest time for a request's body to come (then 408), and for its grade (then it fails as `deadline_exceeded`).",
     )
     shutdown_seconds: float = Field(
         150.0, ge=0, description="How long SIGTERM waits for the requests in flight."

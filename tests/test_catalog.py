@@ -31,7 +31,8 @@ FAULTS = [
     ("a.yaml", "type: string_check\noperation: eq\ninput: '{{x}}'\nreference: a\n", "a.yaml:3: "),
     ("a.yaml", "type: string_check\n  operation: eq\n", "a.yaml:2: "),
     ("a.yaml", "type: string_check\noperation: eq\ninput: a\nreference: 2024-01-01\n", "JSON"),
-    ("a.yaml", "", "a.yaml:1: "),
+    ("a.yaml", "", "a.yaml:1: Invalid type: expected an object"),
+    ("a.json", "{}", "a.json:1: Missing required parameter: 'type'"),
     ("a b.json", json.dumps(STRING_CHECK), "a b.json:1: "),
 ]
 

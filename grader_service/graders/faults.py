@@ -1,6 +1,7 @@
 """What is wrong with a body or a grader's JSON, in words that name the place and the right spelling."""
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -107,6 +108,7 @@ def summary(faults: Sequence[Fault]) -> str:
 def _fault(detail: ErrorDetails, data: Any) -> Fault:
     path, parent, value = _locate(detail, data)
     place = Fault(path, "").param
+    where = f" for {place!r}" if place else ""
     name = str(path[-1]) if path else ""
     kind = detail["type"]
     if kind == "missing":
@@ -116,12 +118,13 @@ def _fault(detail: ErrorDetails, data: Any) -> Fault:
         hint = _number_hint(value) if EXPECTED[kind] == "a number" else ""
         return Fault(
             path,
-            f"Invalid type for {place!r}: expected {EXPECTED[kind]}, but got {got} instead.{hint}",
+            f"Invalid type{where}: expected {EXPECTED[kind]}, but got {got} instead.{hint}",
         )
     if kind in {"literal_error", "union_tag_invalid", "enum"}:
         return _wrong_word(detail, path, value)
     if kind == "union_tag_not_found":
-        return Fault((*path, "type"), f"Missing required parameter: '{place}.type'.")
+        path = (*path, "type")
+        return Fault(path, f"Missing required parameter: {Fault(path, '').param!r}.")
     message = detail["msg"].removeprefix("Value error, ")
     return Fault(path, f"Invalid value for {place!r}: {message}")
 
@@ -133,7 +136,11 @@ def _locate(
     path: list[str | int] = []
     parent: Any = {}
     value = data
+    tags = _tags(value)
     for position, step in enumerate(detail["loc"]):
+        if step in tags:
+            tags.remove(step)
+            continue
         inside = (isinstance(value, dict) and step in value) or (
             isinstance(value, list) and isinstance(step, int) and step < len(value)
         )
@@ -141,7 +148,14 @@ def _locate(
         if inside or last_of_missing:
             path.append(step)
             parent, value = value, value[step] if inside else None
+            tags = _tags(value)
     return tuple(path), parent if isinstance(parent, dict) else {}, value
+
+
+def _tags(value: Any) -> set[str | int]:
+    """The steps that come before the keys of an object that is told apart by its `type`, and may be spelled like one."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return {"object", kind} if isinstance(kind, str) else set()
 
 
 def _missing_hint(name: str, parent: Mapping[str, Any]) -> str:
@@ -159,12 +173,12 @@ def _number_hint(value: Any) -> str:
         number = float(value)
     except ValueError:
         return ""
-    return f" Write {number:g} without quotes." if number == number else ""
+    return f" Write {number:g} without quotes." if math.isfinite(number) else ""
 
 
 def _wrong_word(detail: ErrorDetails, path: tuple[str | int, ...], value: Any) -> Fault:
     if detail["type"] == "union_tag_invalid":
-        value = detail["ctx"]["tag"]
+        value = value["type"]
         words = detail["ctx"]["expected_tags"].replace("'", "").split(", ")
         path = (*path, "type")
     else:

@@ -116,7 +116,7 @@ def router() -> APIRouter:
         methods=["POST"],
         response_model=ScoreAnswer,
         responses={
-            status: {"model": ErrorAnswer} for status in (400, 404, 413, 415, 429, 500, 503)
+            status: {"model": ErrorAnswer} for status in (400, 404, 408, 413, 415, 429, 500, 503)
         },
         name="catalogue_score",
     )

@@ -1,5 +1,6 @@
 """The route of every JSON endpoint: reads, checks and answers bodies; FastAPI still documents it from its signature."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, get_type_hints
 
@@ -56,28 +57,37 @@ async def read_body(request: Request) -> bytes:
     """The whole body.
 
     Raises:
-        RequestRefused: 413 as soon as more has come than allowed, 415 for another content type.
+        RequestRefused: 413 as soon as more has come than allowed, 415 for another content type,
+            408 when it is not there by the deadline: it holds a place among those in flight.
     """
     _check_content_type(request)
     limit = request.scope[MAX_BODY]
     chunks: list[bytes] = []
     size = 0
+    deadline_seconds = request.scope["state"]["deadline_seconds"]
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise too_large(limit)
-            chunks.append(chunk)
+        async with asyncio.timeout(deadline_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise RequestRefused(
+            f"The body was not there after {deadline_seconds:g} s, the deadline of a request (GRADER_DEADLINE_SECONDS).",
+            status=408,
+            headers={"connection": "close"},
+        ) from None
     except ClientDisconnect:
         raise RequestRefused("The client went away while it sent its body.") from None
     return b"".join(chunks)
 
 
 def too_large(limit: int) -> RequestRefused:
+    """The connection stays open and what still comes is dropped: closed over unread bytes it would be
+    reset, and a client that sends to the end before it reads would never see the answer."""
     return RequestRefused(
-        f"The body is larger than {limit} bytes; GRADER_MAX_BODY_BYTES sets this limit.",
-        status=413,
-        headers={"connection": "close"},
+        f"The body is larger than {limit} bytes; GRADER_MAX_BODY_BYTES sets this limit.", status=413
     )
 
 

@@ -66,7 +66,7 @@ def router() -> APIRouter:
         route_class=JsonRoute,
         tags=["graders"],
         responses={
-            status: {"model": ErrorAnswer} for status in (400, 401, 403, 413, 415, 429, 500)
+            status: {"model": ErrorAnswer} for status in (400, 401, 403, 408, 413, 415, 429, 500)
         },
     )
     for prefix in PREFIXES:

@@ -31,6 +31,13 @@ def test_unknown_path(http: httpx.Client) -> None:
     assert "/v2/nothing" in error["message"]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/graders/", "/graders/capital/", RUN + "/", "/healthz/"])
+def test_a_trailing_slash_is_another_path(http: httpx.Client, method: str, path: str) -> None:
+    error = check_form(http.request(method, path), 404)
+    assert path in error["message"]
+
+
 def test_wrong_method(http: httpx.Client) -> None:
     answer = http.get(RUN)
     check_form(answer, 405)

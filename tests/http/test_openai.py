@@ -170,7 +170,36 @@ MISTAKES = [
     ({**STRING_CHECK, "input": "{{item.response}}}}"}, "grader.input", "}}"),
     ({**STRING_CHECK, "input": "{{item.response"}, "grader.input", "{{"),
     ({**STRING_CHECK, "pass_threshold": "0.5"}, "grader.pass_threshold", "0.5 without quotes"),
+    ({**STRING_CHECK, "type": 5}, "grader.type", "an integer. Supported"),
+    ({**STRING_CHECK, "type": None}, "grader.type", "null. Supported"),
     ({**STRING_CHECK, "type": "strincheck"}, "grader.type", "'string_check'"),
+    (
+        {"type": "python", "python": "def grade(sample, item): return 1"},
+        "grader.source",
+        "'python'",
+    ),
+    ({"type": "endpoint", "endpoint": "https://scorer.example"}, "grader.url", "'endpoint'"),
+    (
+        {**MULTI, "graders": {"python": {"type": "python", "python": ""}}},
+        "grader.graders.python.source",
+        "'python'",
+    ),
+    (
+        {
+            **SCORE_MODEL,
+            "input": [{"role": "user", "content": [{"type": "input_text", "input_text": "x"}]}],
+        },
+        "grader.input[0].content[0].text",
+        "Missing",
+    ),
+    (
+        {
+            **SCORE_MODEL,
+            "input": [{"role": "user", "content": {"type": "input_text", "object": "x"}}],
+        },
+        "grader.input[0].content.text",
+        "Missing",
+    ),
     ({**STRING_CHECK, "input": 5}, "grader.input", "expected a string, but got an integer"),
     ({key: STRING_CHECK[key] for key in STRING_CHECK if key != "type"}, "grader.type", "Missing"),
     ({**MULTI, "calculate_output": "exact + nera"}, "grader.calculate_output", "near"),
@@ -229,6 +258,17 @@ def test_faults_of_the_body(http: httpx.Client, sent: object, param: str | None)
     answer = http.post(RUN, json=sent)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize("text", ["inf", "1e999", "nan", "much"])
+def test_what_json_cannot_say_is_no_hint(http: httpx.Client, text: str) -> None:
+    _, message = refused(http, {**STRING_CHECK, "pass_threshold": text})
+    assert message.endswith("expected a number, but got a string instead.")
+
+
+def test_a_body_that_is_no_object_is_called_by_no_empty_name(http: httpx.Client) -> None:
+    message = http.post(RUN, json=[]).json()["error"]["message"]
+    assert message == "Invalid type: expected an object, but got an array instead."
 
 
 def test_null_item_is_an_empty_one(http: httpx.Client) -> None:
