@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from grader_service import catalog, jsontext, settings
@@ -40,7 +41,8 @@ def main() -> None:
     try:
         app()
     except (CannotStart, catalog.FileFault, InvalidGrader) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {error}", highlight=False)
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         sys.exit(UNUSABLE)
 
 
@@ -96,10 +98,11 @@ def validate(file: GraderFile, as_json: AsJson = False) -> None:
             _write_json({"grader": masked(grader.spelled), "warnings": warnings})
         else:
             console.print(
-                f"[green]valid[/green] {grader.type} grader {grader.name!r}", highlight=False
+                f"[green]valid[/green] {grader.type} grader {escape(repr(grader.name))}",
+                highlight=False,
             )
             for warning in warnings:
-                console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
+                console.print(f"[yellow]warning:[/yellow] {escape(warning)}", highlight=False)
 
 
 @contextlib.contextmanager
@@ -160,11 +163,11 @@ def _table(result: Result) -> Table:
             f"{cause.kind}: {cause.details}" for cause in part.causes if not cause.where
         )
         table.add_row(
-            name,
+            escape(name),
             part.grader_type,
             f"{part.reward:g}",
             f"{part.seconds * 1000:.2f}",
             f"[{colour}]{part.state}[/{colour}]",
-            why,
+            escape(why),
         )
     return table

@@ -215,10 +215,8 @@ MASK = "**********"
 def masked(spelled: Mapping[str, Any]) -> dict[str, Any]:
     """A grader's JSON with the header values of endpoint graders replaced, in parts too (grader-api §9.4)."""
     copy = dict(spelled)
-    if isinstance(headers := copy.get("headers"), dict):
-        copy["headers"] = dict.fromkeys(headers, MASK)
-    if isinstance(parts := copy.get("graders"), dict):
-        copy["graders"] = {
-            key: masked(part) if isinstance(part, dict) else part for key, part in parts.items()
-        }
+    if copy["type"] == "endpoint" and copy.get("headers"):
+        copy["headers"] = dict.fromkeys(copy["headers"], MASK)
+    elif copy["type"] == "multi":
+        copy["graders"] = {key: masked(part) for key, part in copy["graders"].items()}
     return copy

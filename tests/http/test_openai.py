@@ -297,6 +297,17 @@ def test_headers_of_endpoint_parts_are_masked(http: httpx.Client) -> None:
     assert answer.json()["grader"]["graders"]["far"]["url"] == ENDPOINT["url"]
 
 
+def test_only_headers_of_endpoint_graders_are_masked(http: httpx.Client) -> None:
+    """Keys that a grader does not know are the author's own."""
+    own = {"headers": {"a": "kept"}, "graders": {"far": {"headers": {"b": "kept"}}}}
+    grader = {**STRING_CHECK, **own}
+    multi = {**MULTI, "headers": own["headers"], "graders": {"exact": grader}}
+    multi["calculate_output"] = "exact"
+    for sent in (grader, multi):
+        answer = http.post(VALIDATE, json={"grader": sent})
+        assert answer.json()["grader"] == sent
+
+
 def test_item_is_optional(http: httpx.Client) -> None:
     grader = {**STRING_CHECK, "reference": "Paris"}
     assert reward_and_errors(http, {"grader": grader, "model_sample": "Paris"}) == (1.0, {})
