@@ -14,7 +14,9 @@ PLAIN = "def grade(sample, item):\n    return 1\n"
 
 
 async def check(source: str) -> list[str]:
-    return await Python.model_validate({"type": "python", "source": source}).check(make_engines())
+    grader = Python.model_validate({"type": "python", "source": source})
+    async with open_workers(1, 512 * MEBIBYTE) as workers:
+        return await grader.check(make_engines(sources=Sources(workers)))
 
 
 @pytest.mark.parametrize(

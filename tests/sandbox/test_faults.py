@@ -1,6 +1,7 @@
 """What happens to containers and servers from outside: no wrong reward, no lost answer, nothing left."""
 
 import asyncio
+import gc
 import io
 import json
 import os
@@ -252,4 +253,5 @@ async def test_an_engine_that_goes_away_and_comes_back(api: Any, tmp_path: Path)
                     await asyncio.sleep(0.2)
             assert value == 3
             assert sandbox.status().ready is True
+    gc.collect()  # what the next test must not find
     assert ours(api) == []
