@@ -186,13 +186,21 @@ def _read(path: Path, content: bytes) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise FileFault(f"{path.name}:{line}: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise FileFault(f"{path.name}:1: {error}") from None
+    except yaml.YAMLError as error:
+        raise FileFault(f"{path.name}:1: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise FileFault(f"{path.name}:1: nested too deep") from None
 
 
 def _line_of(content: bytes, path: tuple[str | int, ...]) -> int:
-    """The line of a place, or of the innermost thing around it that is there. JSON is YAML once its tabs are blanks."""
-    node = yaml.compose(content.decode().replace("\t", " "), Loader=yaml.SafeLoader)
+    """The line of a place, or of the innermost thing around it that is there. JSON is YAML once its tabs are blanks.
+
+    Almost: YAML knows neither control characters nor keys of more than 1,024. Then it is the first line.
+    """
+    try:
+        node = yaml.compose(content.decode().replace("\t", " "), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return 1
     line = node.start_mark.line if node is not None else 0
     for step in path:
         child = None

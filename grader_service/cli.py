@@ -78,7 +78,7 @@ def run(
 ) -> None:
     """Grade one sample. Exit code 0: a reward; 1: the sample could not be graded; 2: the grader or a setting is wrong."""
     row = _row(item)
-    result = asyncio.run(_grade(_load(file), row, _text(sample)))
+    result = asyncio.run(_grade(_load(file), row, _text("--sample", sample)))
     with _output(as_json) as console:
         if console is None:
             _write_json(run_answer(result))
@@ -122,21 +122,27 @@ def _load(file: Path) -> Grader:
         raise CannotStart(f"{str(file)!r} cannot be read: {error.strerror}") from None
 
 
-def _text(given: str) -> str:
+def _text(option: str, given: str) -> str:
     """The text itself, or what `@FILE` or `-` stands for."""
-    if given == "-":
-        return sys.stdin.read()
-    if not given.startswith("@"):
-        return given
     try:
-        return Path(given[1:]).read_text()
+        text = _read(given)
+        text.encode()  # bytes of the command line that are no UTF-8 become lone surrogates
     except OSError as error:
         raise CannotStart(f"{given[1:]!r} cannot be read: {error.strerror}") from None
+    except UnicodeError:
+        raise CannotStart(f"{option} is no valid UTF-8; convert it first") from None
+    return text
+
+
+def _read(given: str) -> str:
+    if given == "-":
+        return sys.stdin.read()
+    return Path(given[1:]).read_text(encoding="utf-8") if given.startswith("@") else given
 
 
 def _row(given: str) -> dict[str, Any]:
     try:
-        row = jsontext.loads(_text(given))
+        row = jsontext.loads(_text("--item", given))
     except jsontext.JsonError as error:
         raise CannotStart(f"--item is no valid JSON: {error}") from None
     if not isinstance(row, dict):

@@ -37,6 +37,27 @@ FAULTS = [
 ]
 
 
+WRONG = "type: string_check\noperation: neq\ninput: a\nreference: a\n"
+UNUSUAL = [
+    # JSON takes these characters and keys, the YAML parser that finds the line does not
+    ("a.json", json.dumps({**STRING_CHECK, "operation": "neq", "x": "\x7f"}, ensure_ascii=False)),
+    ("a.json", json.dumps({"k" * 2000: 1, **STRING_CHECK, "operation": "neq"})),
+    ("a.yaml", WRONG.encode("utf-16")),
+    ("a.yaml", WRONG + "x: " + "[" * 5000 + "]" * 5000),
+    ("a.yaml", WRONG + "x: &x [*x]"),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), UNUSUAL)
+async def test_an_unusual_file_is_a_fault_like_any_other(
+    tmp_path: Path, name: str, content: str | bytes
+) -> None:
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(CannotStart) as caught:
+        await start(tmp_path)
+    assert str(caught.value).splitlines()[1].startswith(f"{name}:")
+
+
 @pytest.mark.parametrize(("name", "text", "start_of_fault"), FAULTS)
 async def test_a_fault_at_start_has_file_and_line(
     tmp_path: Path, name: str, text: str, start_of_fault: str

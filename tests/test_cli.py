@@ -148,3 +148,24 @@ def test_brackets_of_the_author_are_shown_as_they_are(tmp_path: Path, terminal) 
     )
     assert code == 2
     assert "{{item.a[b]}} [/e]" in shown
+
+
+NO_UTF8 = os.fsdecode(b"\xff")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--sample", NO_UTF8), ("--sample", "@{file}"), ("--item", "@{file}")]
+)
+def test_text_that_is_no_utf8_is_a_mistake(tmp_path: Path, arguments: tuple[str, str]) -> None:
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    option, value = arguments
+    code, output, errors = command(
+        "run",
+        write(tmp_path, STRING_CHECK),
+        option,
+        value.replace("{file}", str(tmp_path / "latin")),
+    )
+    assert (code, output) == (2, "")
+    assert errors.startswith(f"error: {option}")
+    assert "UTF-8" in errors
+    assert len(errors.strip().splitlines()) == 1
