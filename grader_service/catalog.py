@@ -28,6 +28,9 @@ POLL_SECONDS = 0.5
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
+Signatures = frozenset[tuple[str | int, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A grader of the catalogue; `hash` is the SHA-256 of its file, in hex."""
@@ -75,10 +78,11 @@ class Catalogue:
         self._engines.observe(CatalogueLoaded(tuple(entries), self.faults))
 
     def _files(self) -> list[Path]:
+        """Hidden files are left alone: they are editors' and file systems' own."""
         if self._folder is None:
             return []
         try:
-            return sorted(path for path in self._folder.iterdir() if path.suffix in SUFFIXES)
+            return sorted(path for path in self._folder.iterdir() if _is_named(path))
         except OSError as error:
             raise CannotStart(
                 f"GRADER_CATALOGUE: the folder {str(self._folder)!r} cannot be read: {error.strerror}"
@@ -105,24 +109,24 @@ class Catalogue:
             raise FileFault(f"{path.name}:{line}: {error.message}") from None
         return Entry(path.stem, digest, grader)
 
-    async def watch(self) -> None:
-        """Load again after every change, until cancelled. Polls: mounted folders send no notices."""
-        seen = await anyio.to_thread.run_sync(self._signatures)
+    async def signatures(self) -> Signatures:
+        """How the folder looks now, to be told apart from how it looks later."""
+        return await anyio.to_thread.run_sync(self._signatures)
+
+    async def watch(self, seen: Signatures) -> None:
+        """Load again after every change from what was seen, until cancelled. Polls: mounted folders send no notices."""
         while True:
             await anyio.sleep(POLL_SECONDS)
-            now = await anyio.to_thread.run_sync(self._signatures)
+            now = await self.signatures()
             if now != seen:
                 seen = now
                 await self._reload()
 
-    def _signatures(self) -> frozenset[tuple[str, int, int, int]]:
-        """What is different after an edit, a rename or a switched link, even within one second."""
-        found = set()
-        with contextlib.suppress(OSError, CannotStart):
-            for path in self._files():
-                state = path.stat()
-                found.add((path.name, state.st_mtime_ns, state.st_size, state.st_ino))
-        return frozenset(found)
+    def _signatures(self) -> Signatures:
+        """What is different after an edit, a rename, a switched link or other permissions, even within one second."""
+        with contextlib.suppress(CannotStart):
+            return frozenset((path.name, *_signature(path)) for path in self._files())
+        return frozenset()
 
     async def _reload(self) -> None:
         try:
@@ -130,6 +134,18 @@ class Catalogue:
         except CannotStart as error:
             self.faults = (str(error),)
             self._engines.observe(CatalogueLoaded(tuple(self.entries), self.faults))
+
+
+def _is_named(path: Path) -> bool:
+    return path.suffix in SUFFIXES and not path.name.startswith(".")
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    try:
+        state = path.stat()
+    except OSError:  # a link to nowhere
+        return ()
+    return state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino
 
 
 @asynccontextmanager
@@ -140,6 +156,7 @@ async def open_catalogue(folder: Path | None, engines: Engines) -> AsyncIterator
         CannotStart: a file is no grader; every fault with file and line.
     """
     catalogue = Catalogue(folder, engines)
+    seen = await catalogue.signatures()  # before it is read, or an edit in between would be missed
     await catalogue.load()
     if catalogue.faults:
         raise CannotStart("the catalogue has faults:\n" + "\n".join(catalogue.faults))
@@ -147,7 +164,7 @@ async def open_catalogue(folder: Path | None, engines: Engines) -> AsyncIterator
         yield catalogue
         return
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(catalogue.watch)
+        tasks.start_soon(catalogue.watch, seen)
         yield catalogue
         tasks.cancel_scope.cancel()
 

@@ -1,6 +1,8 @@
 """The folder of graders: faults with file and line at start, edits while it serves."""
 
+import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
@@ -89,6 +91,7 @@ async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 async def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("notes")
+    (tmp_path / "._capital.json").write_bytes(b"what macOS leaves on foreign disks")
     await start(tmp_path)
 
 
@@ -135,3 +138,49 @@ def test_edits_are_followed_and_a_bad_one_keeps_the_last_good_version(tmp_path: 
         file.unlink()
         ready = eventually(client, "/readyz", lambda ready: ready["catalogue"]["graders"] == 0)
         assert client.post("/graders/capital", json=asked).status_code == 404
+
+
+def test_a_broken_link_hides_no_edits(tmp_path: Path) -> None:
+    """Editors keep locks as links to nowhere; other links break when what they name is gone."""
+    file = tmp_path / "capital.json"
+    file.write_text(json.dumps(STRING_CHECK))
+    with serving(settings(tmp_path)) as address, httpx.Client(base_url=address) as client:
+        (tmp_path / ".#capital.json").symlink_to("user@host.1234")
+        (tmp_path / "before.json").symlink_to(tmp_path / "gone.json")
+        ready = eventually(client, "/readyz", lambda ready: ready["status"] == "degraded")
+        assert ready["catalogue"]["faults"] == [
+            "before.json:1: cannot be read: No such file or directory"
+        ]
+        first = client.get("/graders/capital").json()["hash"]
+        file.write_text(json.dumps({**STRING_CHECK, "operation": "ilike"}))
+        changed = eventually(client, "/graders/capital", lambda shown: shown["hash"] != first)
+        assert changed["grader"]["operation"] == "ilike"
+
+
+async def test_an_edit_while_the_server_starts_is_seen(tmp_path: Path) -> None:
+    file = tmp_path / "capital.json"
+    file.write_text(json.dumps(STRING_CHECK))
+    app = create_app(settings(tmp_path))
+    async with app.router.lifespan_context(app) as state:
+        file.write_text(json.dumps({**STRING_CHECK, "operation": "ilike"}))
+        first = state["catalogue"].entries["capital"]
+        end = time.monotonic() + 10
+        while (  # noqa: ASYNC110 - the folder is polled, so nothing tells of it
+            state["catalogue"].entries["capital"] is first and time.monotonic() < end
+        ):
+            await asyncio.sleep(0.05)
+        assert state["catalogue"].entries["capital"].grader.spelled["operation"] == "ilike"
+
+
+def test_an_edit_that_keeps_size_and_time_is_seen(tmp_path: Path) -> None:
+    """As copies that preserve times do."""
+    file = tmp_path / "capital.json"
+    file.write_text(json.dumps(STRING_CHECK))
+    state = file.stat()
+    with serving(settings(tmp_path)) as address, httpx.Client(base_url=address) as client:
+        first = client.get("/graders/capital").json()["hash"]
+        with file.open("r+") as opened:
+            opened.write(json.dumps({**STRING_CHECK, "operation": "ne"}))
+        os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+        changed = eventually(client, "/graders/capital", lambda shown: shown["hash"] != first)
+        assert changed["grader"]["operation"] == "ne"
