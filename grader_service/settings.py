@@ -45,6 +45,8 @@ def _named_keys(value: Any) -> Any:
         name, key = (name, key) if colon else (f"key{position}", part)
         if not name or not key or name in keys:
             raise ValueError("write `key`, or `name:key,other-name:key`, each name once")
+        if not key.isprintable() or not name.isprintable():  # bytes that are no UTF-8, too
+            raise ValueError(f"the key at place {position} has a character that no header can send")
         keys[name] = key
     return keys
 
@@ -65,6 +67,7 @@ class Settings(BaseSettings):
         extra="ignore",
         env_ignore_empty=True,
         hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
     # --- server

@@ -1,5 +1,6 @@
 """The process: how it starts, how it refuses to, how it ends."""
 
+import os
 import signal
 import socket
 import threading
@@ -22,6 +23,8 @@ from tests.processes import serving, start
         ({"catalogue": "/nowhere"}, "GRADER_CATALOGUE"),
         ({"nltk_data": "/nowhere"}, "make install"),
         ({"judges": "/nowhere.yaml"}, "/nowhere.yaml"),
+        ({"shutdown_seconds": "inf"}, "GRADER_SHUTDOWN_SECONDS"),
+        ({"api_keys": os.fsdecode(b"k\xff")}, "GRADER_API_KEYS"),
         ({"max_body_bytes": "-1"}, "GRADER_MAX_BODY_BYTES"),
     ],
 )
