@@ -1,5 +1,6 @@
 """One structured line for each event worth one. Never a sample, an item, a source or a key."""
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -22,16 +23,30 @@ from grader_service.events import (
 from grader_service.settings import Settings
 
 
-def open_log(settings: Settings, stream: TextIO = sys.stderr) -> FilteringBoundLogger:
+class _Lines:
+    """Standard error that may have gone, or go, away: then a line is lost, and no grade with it."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        if self._stream is not None:
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # its reader ended, the disk is full; closed
+                self._stream.write(line + "\n")
+                self._stream.flush()
+
+    debug = info = warning = error = msg
+
+
+def open_log(settings: Settings, stream: TextIO | None = sys.stderr) -> FilteringBoundLogger:
     """A logger that is configured by itself: two apps in one process may log differently."""
-    as_json = settings.log_format == "json" or (
-        settings.log_format == "auto" and not stream.isatty()
-    )
-    renderer: Processor = (
-        _json if as_json else structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    )
+    on_terminal = stream is not None and stream.isatty()
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal)
+    renderer: Processor = _json if as_json else structlog.dev.ConsoleRenderer(colors=on_terminal)
     log: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(stream),
+        _Lines(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

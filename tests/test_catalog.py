@@ -165,9 +165,7 @@ async def test_an_edit_while_the_server_starts_is_seen(tmp_path: Path) -> None:
         file.write_text(json.dumps({**STRING_CHECK, "operation": "ilike"}))
         first = state["catalogue"].entries["capital"]
         end = time.monotonic() + 10
-        while (  # noqa: ASYNC110 - the folder is polled, so nothing tells of it
-            state["catalogue"].entries["capital"] is first and time.monotonic() < end
-        ):
+        while state["catalogue"].entries["capital"] is first and time.monotonic() < end:
             await asyncio.sleep(0.05)
         assert state["catalogue"].entries["capital"].grader.spelled["operation"] == "ilike"
 

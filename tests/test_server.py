@@ -1,9 +1,14 @@
 """The process: how it starts, how it refuses to, how it ends."""
 
+import contextlib
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 
 import httpx
 import pytest
@@ -95,3 +100,41 @@ def test_one_line_for_each_grade_and_nothing_of_the_sample() -> None:
     assert graded[0]["reward"] == 1.0
     assert graded[1]["kinds"] == ["variable_missing"]
     assert [event["status"] for event in events if event["event"] == "refused"] == [400]
+
+
+def test_a_log_that_nobody_reads_any_more_fails_no_grade() -> None:
+    process = start("serve", "--port", "0", "--log-format", "json", sandbox="off")
+    try:
+        lines = (json.loads(line) for line in process.stderr)
+        address = next(line["url"] for line in lines if line["event"] == "listening")
+        process.stderr.close()
+        for _ in range(3):
+            answer = httpx.post(address + RUN, json=body(STRING_CHECK))
+            assert answer.status_code == 200, answer.text
+        assert httpx.get(address + "/nowhere").status_code == 404
+    finally:
+        process.terminate()
+        process.stdout.close()
+        assert process.wait(30) == 0
+
+
+def test_a_server_without_standard_error_serves() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        ["sh", "-c", f'exec "$0" -m grader_service serve --port {port} 2>&-', sys.executable],
+        env={**os.environ, "GRADER_SANDBOX": "off"},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(httpx.ConnectError):
+                assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+                break
+            time.sleep(0.05)
+        answer = httpx.post(f"http://127.0.0.1:{port}{RUN}", json=body(STRING_CHECK))
+        assert answer.status_code == 200
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
