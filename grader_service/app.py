@@ -14,6 +14,7 @@ from grader_service.events import Event, Observe
 from grader_service.graders.context import Engines
 from grader_service.http import auth, endpoint, errors, limits, observed, openai, operations
 from grader_service.http.answers import Answers
+from grader_service.http.document import Documented
 from grader_service.logs import Logs, open_log
 from grader_service.metrics import Metrics
 from grader_service.settings import Settings
@@ -57,7 +58,7 @@ def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> 
                 "deadline_seconds": settings.deadline_seconds,
             }
 
-    app = FastAPI(
+    app = Documented(
         title="grader-service",
         version=__version__,
         description=DESCRIPTION,

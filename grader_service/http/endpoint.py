@@ -1,6 +1,8 @@
 """The face that training jobs call: graders of the catalogue by name, `{sample, item, trace_id}` in, `{"score"}` out."""
 
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,6 +13,7 @@ from grader_service import jsontext
 from grader_service.catalog import Catalogue, Entry
 from grader_service.errors import RequestRefused
 from grader_service.http.answers import Answers
+from grader_service.http.auth import DOCUMENTED
 from grader_service.http.caller import Caller, caller_of
 from grader_service.http.failures import refuse_failed
 from grader_service.http.json_route import BODY, JsonRoute
@@ -98,17 +101,36 @@ def _entry(request: Request) -> Entry:
     return entries[name]
 
 
+NAME_PARAMETER: Mapping[str, object] = MappingProxyType(
+    {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "description": "Name in the catalogue.",
+        "schema": {"type": "string"},
+    }
+)
+"""As OpenAPI spells it; endpoints read it from the path."""
+
+
 def router() -> APIRouter:
     routes = APIRouter(
         prefix="/graders",
         route_class=JsonRoute,
         tags=["catalogue"],
+        dependencies=DOCUMENTED,
         responses={status: {"model": ErrorAnswer} for status in (401, 403)},
     )
     missing: dict[int | str, dict[str, Any]] = {404: {"model": ErrorAnswer}}
+    named = {"parameters": [dict(NAME_PARAMETER)]}
     routes.add_api_route("", list_graders, response_model=GraderList, name="catalogue_list")
     routes.add_api_route(
-        "/{name}", show_grader, response_model=Shown, responses=missing, name="catalogue_show"
+        "/{name}",
+        show_grader,
+        response_model=Shown,
+        responses=missing,
+        name="catalogue_show",
+        openapi_extra=named,
     )
     routes.add_api_route(
         "/{name}",
@@ -119,5 +141,6 @@ def router() -> APIRouter:
             status: {"model": ErrorAnswer} for status in (400, 404, 408, 413, 415, 429, 500, 503)
         },
         name="catalogue_score",
+        openapi_extra=named,
     )
     return routes

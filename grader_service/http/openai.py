@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request
 from grader_service.errors import InvalidGrader, RequestRefused
 from grader_service.graders.base import Grader
 from grader_service.graders.context import Engines
+from grader_service.http.auth import DOCUMENTED
 from grader_service.http.caller import caller_of
 from grader_service.http.failures import refuse_without_budget
 from grader_service.http.json_route import JsonRoute
@@ -65,6 +66,7 @@ def router() -> APIRouter:
     routes = APIRouter(
         route_class=JsonRoute,
         tags=["graders"],
+        dependencies=DOCUMENTED,
         responses={
             status: {"model": ErrorAnswer} for status in (400, 401, 403, 408, 413, 415, 429, 500)
         },

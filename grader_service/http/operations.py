@@ -1,7 +1,7 @@
 """What people and machines that run the service look at: alive, ready, metrics."""
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from typing_extensions import TypedDict
 
 from grader_service.http.json_route import JsonRoute
@@ -62,5 +62,5 @@ def router() -> APIRouter:
     routes = APIRouter(route_class=JsonRoute, tags=["operations"])
     routes.add_api_route("/healthz", healthz, response_model=Alive)
     routes.add_api_route("/readyz", readyz, response_model=Ready)
-    routes.add_api_route("/metrics", metrics, response_class=Response)
+    routes.add_api_route("/metrics", metrics, response_class=PlainTextResponse)
     return routes
