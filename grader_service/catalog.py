@@ -25,6 +25,7 @@ from grader_service.graders.faults import faults_of
 
 SUFFIXES = (".json", ".yaml", ".yml")
 POLL_SECONDS = 0.5
+MAX_CHARACTERS = 4 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -197,7 +198,7 @@ def _read(path: Path, content: bytes) -> Any:
             place = re.search(r"line (\d+)", str(error))
             raise FileFault(f"{path.name}:{place[1] if place else 1}: {error}") from None
     try:
-        return jsontext.loads(json.dumps(yaml.safe_load(content), allow_nan=False))
+        return jsontext.loads(_json_of(yaml.safe_load(content)))
     except (TypeError, ValueError) as error:  # a date, a binary, a NaN, text that is no Unicode
         raise FileFault(f"{path.name}:1: holds something that JSON cannot say: {error}") from None
     except yaml.MarkedYAMLError as error:
@@ -207,6 +208,22 @@ def _read(path: Path, content: bytes) -> Any:
         raise FileFault(f"{path.name}:1: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise FileFault(f"{path.name}:1: nested too deep") from None
+
+
+def _json_of(value: Any) -> str:
+    """JSON has no aliases: a few lines that name each other can stand for gigabytes.
+
+    Raises:
+        TypeError, ValueError: JSON cannot say it, or not within `MAX_CHARACTERS`.
+    """
+    room = MAX_CHARACTERS
+    written = []
+    for piece in json.JSONEncoder(allow_nan=False).iterencode(value):
+        room -= len(piece)
+        if room < 0:
+            raise ValueError(f"its aliases stand for more than {MAX_CHARACTERS:,} characters")
+        written.append(piece)
+    return "".join(written)
 
 
 def _line_of(content: bytes, path: tuple[str | int, ...]) -> int:

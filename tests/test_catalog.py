@@ -60,6 +60,15 @@ async def test_an_unusual_file_is_a_fault_like_any_other(
     assert str(caught.value).splitlines()[1].startswith(f"{name}:")
 
 
+async def test_aliases_are_followed_within_bounds(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("x: &x eq\n" + WRONG.replace("neq", "*x"))
+    await start(tmp_path)
+    levels = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(9))
+    (tmp_path / "b.yaml").write_text(f"a0: &a0 {'x' * 100}\n{levels}")
+    with pytest.raises(CannotStart, match=r"b\.yaml:1: .*aliases"):
+        await start(tmp_path)
+
+
 @pytest.mark.parametrize(("name", "text", "start_of_fault"), FAULTS)
 async def test_a_fault_at_start_has_file_and_line(
     tmp_path: Path, name: str, text: str, start_of_fault: str
