@@ -58,7 +58,7 @@ bench: install ## figures, as ratios taken in one run
 	$(BIN)/python -m tests.bench
 
 lock: ## renew the locked requirements (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra redis pyproject.toml -o deploy/requirements/service.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra redis --extra postgres --extra otel pyproject.toml -o deploy/requirements/service.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras pyproject.toml -o deploy/requirements/dev.txt
 
 clean: ## remove everything that was made

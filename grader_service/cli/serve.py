@@ -1,0 +1,28 @@
+"""`grader-service serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader_service import settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    catalogue: Annotated[Path | None, typer.Option(help="Folder of grader files.")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, docker, bubblewrap or off.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
+) -> None:
+    """Serve graders over HTTP until SIGTERM or Ctrl-C. Every other setting is a `GRADER_…` variable."""
+    from grader_service.server import run_server  # noqa: PLC0415 - no other command needs a web server
+
+    given = {
+        "host": host,
+        "port": port,
+        "catalogue": catalogue,
+        "sandbox": sandbox,
+        "log_format": log_format,
+    }
+    run_server(settings.read({name: value for name, value in given.items() if value is not None}))
