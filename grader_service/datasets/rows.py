@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from grader_service import jsontext
@@ -73,15 +74,17 @@ def _sample(given: Any, line: int) -> Mapping[str, Any] | None:
     raise RowFault(line, f"`sample` must be a JSON object or a string, not {_kind(given)}")
 
 
-_KINDS: Mapping[type, str] = {
-    list: "an array",
-    str: "a string",
-    int: "a number",
-    float: "a number",
-    bool: "a boolean",
-    type(None): "null",
-    dict: "an object",
-}
+_KINDS: Mapping[type, str] = MappingProxyType(
+    {
+        list: "an array",
+        str: "a string",
+        int: "a number",
+        float: "a number",
+        bool: "a boolean",
+        type(None): "null",
+        dict: "an object",
+    }
+)
 
 
 def _kind(value: Any) -> str:
