@@ -53,14 +53,15 @@ class _Entry:
 
 
 class Allowed:
-    """The setting `endpoint_hosts`.
+    """What a setting allows; `setting` is its name, for messages.
 
     Raises:
         CannotStart: an entry that means nothing.
     """
 
-    def __init__(self, hosts: Iterable[str]) -> None:
-        self._entries = [_entry(host) for host in hosts]
+    def __init__(self, setting: str, hosts: Iterable[str]) -> None:
+        self.setting = setting
+        self._entries = [_entry(setting, host) for host in hosts]
 
     def permits(self, target: Target) -> bool:
         """Whether this host, by its name alone, may be called."""
@@ -71,16 +72,16 @@ class Allowed:
         return any(entry.names(target) for entry in self._entries)
 
 
-def _entry(text: str) -> _Entry:
+def _entry(setting: str, text: str) -> _Entry:
     found = _ENTRY.fullmatch(text)
     if found is None or (found[1] == "http" and found[3] is None) or int(found[3] or 1) > 65535:
         raise CannotStart(
-            f"GRADER_ENDPOINT_HOSTS: {text!r} is no host; write scorer.example.com, *.example.com, HOST:PORT or http://HOST:PORT"
+            f"{setting}: {text!r} is no host; write scorer.example.com, *.example.com, HOST:PORT or http://HOST:PORT"
         )
     port = int(found[3]) if found[3] else None
     if port is not None and "*" in found[2]:
         raise CannotStart(
-            f"GRADER_ENDPOINT_HOSTS: {text!r} would allow private addresses to many hosts; name each one"
+            f"{setting}: {text!r} would allow private addresses to many hosts; name each one"
         )
     return _Entry(found[1] or "https", _bare(found[2]), port)
 
