@@ -7,7 +7,7 @@ from grader_service.endpoints.open import open_endpoints
 from grader_service.events import Observe
 from grader_service.graders.context import Engines
 from grader_service.graders.source import Sources
-from grader_service.judge.open import open_judge
+from grader_service.judge.open import open_llm
 from grader_service.sandbox.open import open_sandbox
 from grader_service.settings import MEBIBYTE, Settings
 from grader_service.similarity.engine import open_similarity
@@ -24,14 +24,15 @@ async def open_engines(settings: Settings, observe: Observe) -> AsyncIterator[En
     async with (
         open_workers(settings.workers, settings.worker_memory_mebibytes * MEBIBYTE) as workers,
         open_similarity(settings, workers) as similarity,
-        open_judge(settings, observe) as judge,
+        open_llm(settings, observe) as llm,
         open_endpoints(settings) as endpoints,
         open_sandbox(settings, observe) as sandbox,
     ):
         yield Engines(
             similarity=similarity,
             sandbox=sandbox,
-            judge=judge,
+            judge=llm.judge,
+            sampler=llm.sampler,
             endpoints=endpoints,
             sources=Sources(workers),
             observe=observe,

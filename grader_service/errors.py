@@ -4,16 +4,18 @@ GraderServiceError
 ├── CannotStart                 a setting or catalogue file is wrong; one line, then the end
 ├── RequestRefused              any answer that is not 2xx, with its status
 │   └── InvalidGrader           the grader's JSON is wrong: 400 with the place
-└── CannotGrade                 becomes data (a `Cause`) in `graders.base.Grader.grade`, nowhere else
+└── CannotGrade                 becomes data (a `Cause`) in `graders.base.Grader.grade`, or the `error` of a row without a sample
     ├── Invalid                 the sample's fault (or the grader's, with this sample): a retry gives the same
     │   ├── SampleNotJson, VariableMissing
     │   ├── FormulaUndefined, TextTooLarge, TextTooSlow
     │   ├── SourceInvalid, SourceRaised, BadReturnValue, TimeLimitExceeded, MemoryLimitExceeded, ProcessKilled
     │   ├── JudgeRefused, JudgeAnswerInvalid, JudgeAnswerTruncated, JudgeContentFiltered
+    │   ├── InputMessagesInvalid, SampleFiltered
     │   └── EndpointBodyTooLarge
     └── Failed                  ours, the sandbox's, the judge's or the remote scorer's fault
         ├── SandboxOff, SandboxUnavailable, SandboxOverloaded
         ├── JudgeOff, JudgeUnavailable, JudgeRejected, JudgeTimedOut, BudgetExhausted
+        ├── SamplerOff, SampleUnavailable, SampleRejected, SampleTimedOut
         ├── EndpointOff, EndpointUnavailable, EndpointAnswerInvalid
         └── DeadlineExceeded, WorkersUnavailable, InternalFault
 
@@ -227,6 +229,20 @@ class JudgeContentFiltered(Invalid):
     kind = "judge_content_filtered"
 
 
+class InputMessagesInvalid(Invalid):
+    """The row has no list of chat messages where `item_reference` points."""
+
+    flag = "other_error"
+    kind = "input_messages_invalid"
+
+
+class SampleFiltered(Invalid):
+    """The upstream's content filter stopped the prompt, or the answer of the sampled model."""
+
+    flag = "other_error"
+    kind = "sample_filtered"
+
+
 class EndpointBodyTooLarge(Invalid):
     """Sample and item together are more than a remote scorer is sent."""
 
@@ -296,6 +312,40 @@ class BudgetExhausted(_JudgeServer):
 
     kind = "budget_exhausted"
     retryable = False
+
+
+class _Sampler(Failed):
+    """No sample was drawn; no grader has been asked, so none of its flags fits."""
+
+    flag = "other_error"
+
+
+class SamplerOff(_Sampler):
+    """No upstream is configured to sample from."""
+
+    kind = "sampler_off"
+    retryable = False
+
+
+class SampleUnavailable(_Sampler):
+    """The upstream could not be reached, answered 429/5xx to the last try, or its breaker is open."""
+
+    kind = "sample_unavailable"
+    retryable = True
+
+
+class SampleRejected(_Sampler):
+    """The upstream refused the request itself (4xx), or cannot be asked for what it needs."""
+
+    kind = "sample_rejected"
+    retryable = False
+
+
+class SampleTimedOut(_Sampler):
+    """The upstream did not answer within the sample's deadline."""
+
+    kind = "sample_timed_out"
+    retryable = True
 
 
 class EndpointOff(Failed):

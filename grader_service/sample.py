@@ -15,14 +15,14 @@ def sample_of(model_sample: str) -> dict[str, Any]:
     return {
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "output_text": model_sample,
-        "output_json": _container(model_sample),
+        "output_json": json_container(model_sample),
         "output_tools": [],
         "output_reasoning_summary": None,
     }
 
 
-def _container(text: str) -> dict[str, Any] | list[Any] | None:
-    """Prose is told apart by its ends, without a parse."""
+def json_container(text: str) -> dict[str, Any] | list[Any] | None:
+    """The JSON object or array that the text is, else None. Prose is told apart by its ends, without a parse."""
     stripped = text.strip(" \t\r\n")
     if stripped[:1] + stripped[-1:] not in ("{}", "[]"):
         return None

@@ -204,6 +204,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time for one question to a judge, waiting and retries included.",
     )
+    sample_timeout_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Longest time for one output of a sampled model, waiting and retries included.",
+    )
     judge_single_flight: Literal["identical", "deterministic", "off"] = Field(
         "identical",
         description="Which identical questions share one call while it is under way: all, those with a seed or temperature 0, none.",

@@ -89,6 +89,14 @@ class Template:
             rendered.append(text)
         return "".join(rendered)
 
+    def value(self, item: Mapping[str, Any], sample: Mapping[str, Any]) -> Any:
+        """What the first variable names, not made a text; a string is not read as JSON at the end of its path.
+
+        Raises:
+            VariableMissing: as `render` does.
+        """
+        return _value_of(self.variables[0], item, sample, {})
+
 
 def parse(text: str) -> Template:
     """Parse in linear time; the result is cached where the text has at most 16,384 characters.
@@ -148,9 +156,9 @@ def _variable(found: re.Match[str], text: str, start: int) -> Variable:
     return Variable(namespace, tuple(path), expression)
 
 
-def _text_of(
+def _value_of(
     variable: Variable, item: Mapping[str, Any], sample: Mapping[str, Any], read: dict[str, Any]
-) -> str:
+) -> Any:
     value: Any = item if variable.namespace == "item" else sample
     for depth, step in enumerate(variable.path):
         if isinstance(value, str):
@@ -159,6 +167,13 @@ def _text_of(
             value = value[step]
         except (KeyError, IndexError, TypeError):
             raise _missing(variable, depth, value, sample) from None
+    return value
+
+
+def _text_of(
+    variable: Variable, item: Mapping[str, Any], sample: Mapping[str, Any], read: dict[str, Any]
+) -> str:
+    value = _value_of(variable, item, sample, read)
     if isinstance(value, str):
         return value
     if value is None:

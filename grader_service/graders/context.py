@@ -9,17 +9,19 @@ from grader_service.endpoints.base import Endpoints
 from grader_service.events import Observe
 from grader_service.graders.source import Sources
 from grader_service.judge.base import Judge
+from grader_service.judge.sampler import Sampler
 from grader_service.sandbox.base import Sandbox
 from grader_service.similarity.base import Similarity
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The outside world as graders see it."""
+    """The outside world as graders see it; `sampler` is for datasets, no grader draws."""
 
     similarity: Similarity
     sandbox: Sandbox
     judge: Judge
+    sampler: Sampler
     endpoints: Endpoints
     sources: Sources
     observe: Observe

@@ -113,12 +113,13 @@ class Message(_Part):
 
     def chat(self, render: Render) -> dict[str, Any]:
         """The message in the chat format: a string, or a single text object, stays a plain string."""
-        return {"role": self.role, "content": _chat_content(self.content, render)}
+        return {"role": self.role, "content": chat_content(self.content, render)}
 
 
-def _chat_content(
+def chat_content(
     content: str | list[Any] | TextPart | ImagePart | AudioPart, render: Render
 ) -> Any:
+    """Content in the chat format; `render` is called with each string leaf."""
     if isinstance(content, str):
         return render(content)
     if isinstance(content, TextPart):

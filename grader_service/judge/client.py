@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import openai
+from openai._types import RequestOptions
 
 from grader_service.errors import Usage
 from grader_service.judge import faults
@@ -29,11 +30,23 @@ class Completion:
     usage: Usage | None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer, without the key and without lone surrogates; `usage` is None where there is none."""
+
+    body: Mapping[str, Any]
+    model: str
+    usage: Usage | None
+
+
 class Client:
     """Sends one request, once; whatever goes wrong is a `faults.TryFailed`."""
 
-    def __init__(self, name: str, api: openai.AsyncOpenAI, key: str) -> None:
+    def __init__(
+        self, name: str, api: openai.AsyncOpenAI, key: str, connect_seconds: float
+    ) -> None:
         self.name = name
+        self._connect_seconds = connect_seconds
         self._api = api
         self._key = key
 
@@ -52,6 +65,12 @@ class Client:
         refusal = faults.scrub(refusal, self._key) if isinstance(refusal, str) else None
         return Completion(text, refusal, finish, _model(answer, body), _usage(answer))
 
+    async def generate(self, path: str, body: Mapping[str, Any], seconds: float) -> Answered:
+        """Any answer that is a JSON object; `seconds` in place of the upstream's timeout."""
+        limits = httpx2.Timeout(seconds, connect=self._connect_seconds)
+        answer = self._clean(await self._post(path, body, {"timeout": limits}))
+        return Answered(answer, _model(answer, body), _usage(answer))
+
     async def embed(
         self, body: Mapping[str, Any]
     ) -> tuple[tuple[tuple[float, ...], ...], str, Usage | None]:
@@ -66,19 +85,35 @@ class Client:
             raise faults.broken(self.name, "not one finite vector for each text")
         return vectors, _model(answer, body), _usage(answer)
 
-    async def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def _post(
+        self, path: str, body: Mapping[str, Any], options: RequestOptions | None = None
+    ) -> dict[str, Any]:
         try:
-            response = await self._api.post(path, body=body, cast_to=httpx2.Response)
-            answer = json.loads(response.content)
+            response = await self._api.post(
+                path, body=body, cast_to=httpx2.Response, options=options or {}
+            )
+            answer = json.loads(response.content, parse_constant=_refuse_constant)
         except openai.APIConnectionError as error:
             raise faults.no_answer(self.name, error) from None
         except openai.APIStatusError as error:
             raise faults.refused(self.name, error, self._key) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise faults.broken(self.name, "no JSON") from None
         if not isinstance(answer, dict):
             raise faults.broken(self.name, "no JSON object")
         return answer
+
+    def _clean(self, value: Any) -> Any:
+        """Sampled text goes on to graders and callers: without the key, and encodable."""
+        if isinstance(value, str):
+            return faults.scrub(
+                value.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), self._key
+            )
+        if isinstance(value, list):
+            return [self._clean(element) for element in value]
+        if isinstance(value, dict):
+            return {self._clean(key): self._clean(element) for key, element in value.items()}
+        return value
 
 
 @asynccontextmanager
@@ -102,7 +137,7 @@ async def open_client(name: str, upstream: Upstream, key: str) -> AsyncIterator[
         proxy=upstream.proxy,
     )
     async with _api(upstream, key, http) as api:
-        yield Client(name, api, key)
+        yield Client(name, api, key, upstream.connect_timeout_seconds)
 
 
 def _api(upstream: Upstream, key: str, http: httpx2.AsyncClient) -> openai.AsyncOpenAI:
@@ -131,6 +166,10 @@ def _api(upstream: Upstream, key: str, http: httpx2.AsyncClient) -> openai.Async
     return api
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _usable(vector: Sequence[float]) -> bool:
     return len(vector) > 0 and all(map(math.isfinite, vector))
 
@@ -144,8 +183,9 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     usage = answer.get("usage")
     if not isinstance(usage, Mapping):
         return None
-    details = usage.get("prompt_tokens_details")
-    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    prompt = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
+    completion = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
     return Usage(
         prompt,
         completion,

@@ -15,6 +15,8 @@
       gpt-4o-2024-08-06: {upstream: azure, model: my-deployment, price: {input: 2.5, cached: 1.25, output: 10}}
       "*": {upstream: local, model: qwen3-32b}
     embedding: {upstream: azure, model: text-embedding-3-large}
+    sampled:                            # models that are sampled and graded, before those of `models`
+      "*": {upstream: local}
 
 A model named exactly wins over patterns, and an earlier pattern over a later one.
 """
@@ -80,6 +82,12 @@ class Upstream(_Part):
     `answer_form` is where to begin; an upstream that answers 400 to a `response_format` is asked in
     the next simpler form. `token_limit` is the field for models that do not reason; `developer_role`
     is for servers whose chat template knows no `developer`.
+
+    For models that are sampled: `sample_timeout_seconds` is for one try. `responses_api` says how the
+    data source `responses` is asked: `native` by /responses, `chat` by /chat/completions in
+    translation, `auto` by the first that the upstream knows. `hosted_tools` are the types of
+    built-in tools, as web_search or mcp, that callers may have the upstream use: they act with the
+    operator's account, and their fees are in no budget.
     """
 
     base_url: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
@@ -98,6 +106,9 @@ class Upstream(_Part):
     answer_form: AnswerForm = "json_schema"
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a field of the wire
     developer_role: Literal["developer", "system"] = "developer"
+    sample_timeout_seconds: float = Field(300.0, gt=0)
+    responses_api: Literal["auto", "native", "chat"] = "auto"
+    hosted_tools: tuple[str, ...] = ()
 
 
 class ModelRule(_Part):
@@ -121,18 +132,21 @@ class ModelRule(_Part):
 
 
 class Configuration(_Part):
-    """All of it; `keys` are the secrets by upstream, never part of the file."""
+    """All of it; `keys` are the secrets by upstream, never part of the file.
+
+    `sampled` has models that are drawn from only; a judge is looked up in `models` alone.
+    """
 
     upstreams: Mapping[str, Upstream] = Field(min_length=1)
     models: Mapping[str, ModelRule] = Field(min_length=1)
     embedding: ModelRule | None = None
+    sampled: Mapping[str, ModelRule] = Field({})
     keys: Mapping[str, SecretStr] = Field({}, exclude=True, init=False)
 
     @model_validator(mode="after")
     def _check_references(self) -> "Configuration":
-        rules = {**self.models, "embedding": self.embedding} if self.embedding else self.models
-        for name, rule in rules.items():
-            if rule is not None and rule.upstream not in self.upstreams:
+        for name, rule in self.rules():
+            if rule.upstream not in self.upstreams:
                 known = ", ".join(repr(upstream) for upstream in self.upstreams)
                 raise ValueError(
                     f"{name!r} names the upstream {rule.upstream!r}, and there are only {known}"
@@ -141,10 +155,12 @@ class Configuration(_Part):
 
     def unpriced(self) -> list[str]:
         """The models whose price is not known."""
-        rules: dict[str, ModelRule] = dict(self.models)
-        if self.embedding is not None:
-            rules["embedding"] = self.embedding
-        return [name for name, rule in rules.items() if rule.price is None]
+        return [name for name, rule in self.rules() if rule.price is None]
+
+    def rules(self) -> list[tuple[str, ModelRule]]:
+        """Every rule with its name; a name may be in `models` and in `sampled`."""
+        embedding = [("embedding", self.embedding)] if self.embedding is not None else []
+        return [*self.models.items(), *embedding, *self.sampled.items()]
 
 
 def read(path: Path, secret: Callable[[str], SecretStr | None]) -> Configuration:

@@ -28,7 +28,8 @@ class TryFailed(Exception):
 
     `again`: another try may succeed. `sick`: the upstream itself is in trouble, which its breaker
     counts. `wait`: the upstream said how many seconds to wait. `sent`: the prompt may have been
-    read, and so be paid for, although there was no answer.
+    read, and so be paid for, although there was no answer. `no_route`: the upstream does not know
+    the address that was asked.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TryFailed(Exception):
         self.sick = sick
         self.sent = sent
         self.wait: float | None = None
+        self.no_route = False
 
 
 class FormRefused(TryFailed):
@@ -59,33 +61,41 @@ def no_answer(upstream: str, error: openai.APIConnectionError) -> TryFailed:
     if isinstance(cause, aiohttp.ServerTimeoutError):
         return timed_out(upstream)
     if isinstance(cause, aiohttp.ClientConnectorError):
-        unavailable = JudgeUnavailable(f"the judge's upstream {upstream!r} cannot be reached")
+        unavailable = JudgeUnavailable(f"the upstream {upstream!r} cannot be reached")
         return TryFailed(unavailable, "failed", again=True, sick=True)
     cut = JudgeUnavailable(
-        f"the judge's upstream {upstream!r} broke the connection before its answer was whole"
+        f"the upstream {upstream!r} broke the connection before its answer was whole"
     )
     return TryFailed(cut, "failed", again=True, sick=True, sent=True)
 
 
 def timed_out(upstream: str) -> TryFailed:
     """The try's time is over."""
-    error = JudgeTimedOut(f"the judge's upstream {upstream!r} did not answer in time")
+    error = JudgeTimedOut(f"the upstream {upstream!r} did not answer in time")
     return TryFailed(error, "timed_out", again=True, sick=True, sent=True)
 
 
 def broken(upstream: str, fault: str) -> TryFailed:
-    """A 200 whose body is no chat completion."""
-    error = JudgeUnavailable(f"the judge's upstream {upstream!r} sent a broken answer: {fault}")
+    """A 200 whose body is not what was asked for."""
+    error = JudgeUnavailable(f"the upstream {upstream!r} sent a broken answer: {fault}")
     return TryFailed(error, "failed", again=True, sick=True, sent=True)
+
+
+def gave_up(upstream: str, said: str, *, again: bool) -> TryFailed:
+    """A 200 whose body says that the model failed."""
+    details = f"the upstream {upstream!r} failed: {said}"
+    if again:
+        return TryFailed(JudgeUnavailable(details), "failed", again=True, sent=True)
+    return TryFailed(JudgeRejected(details), "rejected", sent=True)
 
 
 def refused(upstream: str, error: openai.APIStatusError, key: str) -> TryFailed:
     """An HTTP status that is not 200."""
     status, said = error.status_code, _said(error, key)
-    begin = f"the judge's upstream {upstream!r} answered {status}"
+    begin = f"the upstream {upstream!r} answered {status}"
     if status == 429 and error.code != "insufficient_quota":
         failed = TryFailed(JudgeUnavailable(f"{begin}: {said}"), "throttled", again=True)
-    elif status in {408, 409} or status >= 500:
+    elif status in {408, 409} or (status >= 500 and status != 501):
         failed = TryFailed(
             JudgeUnavailable(f"{begin}: {said}"), "failed", again=True, sick=status >= 500
         )
@@ -99,19 +109,30 @@ def _rejected(begin: str, error: openai.APIStatusError, said: str) -> TryFailed:
     status = error.status_code
     if status in {400, 422} and _filtered(error.body):
         return TryFailed(
-            JudgeContentFiltered("the upstream's content filter stopped the judge's prompt"),
+            JudgeContentFiltered("the upstream's content filter stopped the prompt"),
             "filtered",
         )
     if status in {400, 413} and (status == 413 or error.code == "context_length_exceeded"):
-        too_large = TextTooLarge(f"the rendered prompt is too long for the judge: {begin}: {said}")
+        too_large = TextTooLarge(f"the rendered prompt is too long: {begin}: {said}")
         return TryFailed(too_large, "rejected")
     if status in {401, 403}:  # upstreams quote keys here, whole or in part
         rejected = JudgeRejected(f"{begin}; look at the key in the service's configuration")
         return TryFailed(rejected, "rejected")
     failed = JudgeRejected(f"{begin}: {said}")
+    if _no_route(error, said):
+        unknown = TryFailed(failed, "rejected")
+        unknown.no_route = True
+        return unknown
     if status in {400, 422} and any(word in f"{error.param} {said}" for word in _FORM_WORDS):
         return FormRefused(failed, "rejected")
     return TryFailed(failed, "rejected")
+
+
+def _no_route(error: openai.APIStatusError, said: str) -> bool:
+    """Servers that do not speak `/responses` say so by a status, vLLM for some models in a sentence."""
+    if error.status_code in {404, 405, 501}:
+        return error.code != "model_not_found"
+    return "support Responses API" in said
 
 
 def _filtered(body: Any) -> bool:

@@ -1,10 +1,11 @@
 """Finds who answers for a model name."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from grader_service.errors import InvalidGrader
+from grader_service.errors import InvalidGrader, RequestRefused
 from grader_service.judge.config import DEFAULT_EMBEDDING_MODEL, Configuration, ModelRule, Price
 
 
@@ -25,17 +26,25 @@ def route(configuration: Configuration, asked: str) -> Route:
     Raises:
         InvalidGrader: there is none; the message lists what there is, the nearest first.
     """
-    rule = configuration.models.get(asked)
-    if rule is not None:
-        return _route(rule, asked, asked)
-    for pattern, candidate in configuration.models.items():
-        if fnmatchcase(asked, pattern):
-            return _route(candidate, pattern, asked)
-    known = _nearest_first(asked, list(configuration.models))
-    raise InvalidGrader(
-        f"Unknown judge model {asked[:100]!r}. Configured are: {', '.join(map(repr, known))}.",
-        param="model",
-    )
+    found = _find(configuration.models, asked)
+    if found is None:
+        raise InvalidGrader(_unknown("judge model", asked, configuration.models), param="model")
+    return found
+
+
+def sampled_route(configuration: Configuration, asked: str) -> Route:
+    """The same for a model to draw from: those of `sampled` come before those of `models`, names before patterns.
+
+    Raises:
+        RequestRefused: there is none; the message lists what there is, the nearest first.
+    """
+    sampled, judges = configuration.sampled, configuration.models
+    first = judges if asked in judges and asked not in sampled else sampled
+    found = _find(first, asked) or _find(judges, asked)
+    if found is None:
+        message = _unknown("model", asked, {**sampled, **judges})
+        raise RequestRefused(message, param="model")
+    return found
 
 
 def embedding_route(configuration: Configuration) -> Route | None:
@@ -44,6 +53,21 @@ def embedding_route(configuration: Configuration) -> Route | None:
     if rule is None:
         return None
     return _route(rule, "embedding", DEFAULT_EMBEDDING_MODEL)
+
+
+def _find(rules: Mapping[str, ModelRule], asked: str) -> Route | None:
+    rule = rules.get(asked)
+    if rule is not None:
+        return _route(rule, asked, asked)
+    for pattern, candidate in rules.items():
+        if fnmatchcase(asked, pattern):
+            return _route(candidate, pattern, asked)
+    return None
+
+
+def _unknown(what: str, asked: str, rules: Mapping[str, ModelRule]) -> str:
+    known = ", ".join(map(repr, _nearest_first(asked, list(rules))))
+    return f"Unknown {what} {asked[:100]!r}. Configured are: {known}."
 
 
 def _route(rule: ModelRule, name: str, asked: str) -> Route:

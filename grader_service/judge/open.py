@@ -1,7 +1,8 @@
-"""Opens the judge that the settings describe."""
+"""Opens the two who ask LLMs, the judge and the sampler, as the settings describe them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -12,24 +13,41 @@ from grader_service.judge import budget, config
 from grader_service.judge.base import Judge
 from grader_service.judge.cache import open_cache
 from grader_service.judge.config import KNOWN_MODELS, Configuration, ModelRule, Price, Upstream
-from grader_service.judge.off import NoJudge
+from grader_service.judge.off import NoJudge, NoSampler
+from grader_service.judge.sampler import Sampler
 from grader_service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """Who asks the configured upstreams, with one budget and one place in the queue for both."""
+
+    judge: Judge
+    sampler: Sampler
 
 
 @asynccontextmanager
 async def open_judge(settings: Settings, observe: Observe) -> AsyncIterator[Judge]:
-    """A judge for as long as the server lives.
+    """The judge alone; see `open_llm`."""
+    async with open_llm(settings, observe) as llm:
+        yield llm.judge
+
+
+@asynccontextmanager
+async def open_llm(settings: Settings, observe: Observe) -> AsyncIterator[Llm]:
+    """Judge and sampler for as long as the server lives.
 
     Raises:
         CannotStart: a setting or the file of GRADER_JUDGES is wrong, or a price that a budget needs is not there.
     """
     configuration = read_configuration(settings)
     if configuration is None:
-        yield NoJudge()
+        yield Llm(NoJudge(), NoSampler())
         return
     # Below this line only: the SDK takes some 30 MB, which a server without a judge need not have.
     from grader_service.judge.client import open_client  # noqa: PLC0415
     from grader_service.judge.live import LiveJudge, Manners  # noqa: PLC0415
+    from grader_service.judge.live_sampler import LiveSampler  # noqa: PLC0415
     from grader_service.judge.upstream import HeldUpstream  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
@@ -53,22 +71,17 @@ async def open_judge(settings: Settings, observe: Observe) -> AsyncIterator[Judg
             client = await stack.enter_async_context(open_client(name, upstream, key))
             upstreams[name] = HeldUpstream(client, upstream, ledger, observe)
         observe(_opened(configuration, settings))
-        yield LiveJudge(
-            configuration,
-            upstreams,
-            cache,
-            observe,
-            Manners(settings.judge_timeout_seconds, settings.judge_single_flight),
+        manners = Manners(settings.judge_timeout_seconds, settings.judge_single_flight)
+        yield Llm(
+            LiveJudge(configuration, upstreams, cache, observe, manners),
+            LiveSampler(configuration, upstreams, settings.sample_timeout_seconds),
         )
 
 
 def _opened(configuration: Configuration, settings: Settings) -> JudgeOpened:
-    rules = dict(configuration.models)
-    if configuration.embedding is not None:
-        rules["embedding"] = configuration.embedding
     limits = {"day": settings.budget_per_day, "total": settings.budget_total}
     return JudgeOpened(
-        models=tuple((rule.upstream, name) for name, rule in rules.items()),
+        models=tuple((rule.upstream, name) for name, rule in configuration.rules()),
         budgets={period: limit for period, limit in limits.items() if limit is not None},
     )
 
@@ -77,7 +90,7 @@ def read_configuration(settings: Settings) -> Configuration | None:
     """The upstreams that the settings name, None where they name none.
 
     Raises:
-        CannotStart: see `open_judge`.
+        CannotStart: see `open_llm`.
     """
     if settings.judges is not None:
         if settings.llm_base_url is not None:
@@ -91,7 +104,7 @@ def read_configuration(settings: Settings) -> Configuration | None:
 
 
 def _single(settings: Settings, base_url: str) -> Configuration:
-    """One upstream, called "llm", for every known model."""
+    """One upstream, called "llm": it judges in the place of every known model, and is sampled by any name."""
     price = _price(settings.llm_price)
     rule = ModelRule(upstream="llm", model=settings.llm_model, price=price)
     names = KNOWN_MODELS if settings.llm_model is None else (*KNOWN_MODELS, settings.llm_model)
@@ -105,6 +118,7 @@ def _single(settings: Settings, base_url: str) -> Configuration:
         upstreams={"llm": upstream},
         models=dict.fromkeys(names, rule),
         embedding=ModelRule(upstream="llm", model=settings.llm_embedding_model, price=price),
+        sampled={"*": ModelRule(upstream="llm", price=price)},
     )
     if settings.llm_api_key is None:
         return configuration

@@ -21,11 +21,9 @@ def chat_body(
     message follows them: that mode guarantees no keys, and upstreams refuse it where no message
     says "JSON".
     """
-    messages = [_message(message, upstream) for message in question.messages]
+    messages = [message(each, upstream) for each in question.messages]
     body: dict[str, Any] = {"model": route.model, "messages": messages}
-    body |= _sampling(
-        question.sampling, reasoning=route.reasoning, token_limit=upstream.token_limit
-    )
+    body |= sampling(question.sampling, reasoning=route.reasoning, token_limit=upstream.token_limit)
     if form == "json_schema":
         body["response_format"] = {
             "type": "json_schema",
@@ -42,30 +40,37 @@ def chat_body(
     return body
 
 
-def _message(message: Mapping[str, Any], upstream: Upstream) -> dict[str, Any]:
-    written = dict(message)
+def message(said: Mapping[str, Any], upstream: Upstream) -> dict[str, Any]:
+    """A chat message in the roles that the upstream knows."""
+    written = dict(said)
     if written["role"] == "developer":
         written["role"] = upstream.developer_role
     return written
 
 
-def _sampling(sampling: Sampling, *, reasoning: bool, token_limit: str) -> dict[str, Any]:
+def sampling(asked: Sampling, *, reasoning: bool, token_limit: str) -> dict[str, Any]:
     """Reasoning models refuse temperature and top_p, others reasoning_effort (grader-api §8.3)."""
-    body: dict[str, Any] = {} if sampling.seed is None else {"seed": sampling.seed}
+    body: dict[str, Any] = {} if asked.seed is None else {"seed": asked.seed}
     if not reasoning:
         return body | {
-            token_limit: sampling.max_completions_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
+            token_limit: asked.max_completions_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
         }
-    if sampling.reasoning_effort is not None:
-        body["reasoning_effort"] = sampling.reasoning_effort
-    return body | {"max_completion_tokens": sampling.max_completions_tokens}
+    if asked.reasoning_effort is not None:
+        body["reasoning_effort"] = asked.reasoning_effort
+    return body | {"max_completion_tokens": asked.max_completions_tokens}
 
 
 def estimated_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """About what the messages cost, rather too much: a token for 3 bytes, 1,600 for an image, 1 for 100 bytes of base64 sound."""
-    return sum(4 + _content_tokens(message["content"]) for message in messages)
+    return sum(4 + _message_tokens(message) for message in messages)
+
+
+def _message_tokens(message: Mapping[str, Any]) -> int:
+    called = message.get("tool_calls")
+    tokens = _content_tokens(message.get("content") or "")
+    return tokens + _content_tokens(json.dumps(called)) if called else tokens
 
 
 def _content_tokens(content: Any) -> int:

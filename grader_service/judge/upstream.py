@@ -38,12 +38,18 @@ class Reply(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """Something to be sent; `send` makes one try. The two estimates are in tokens."""
+    """Something to be sent; `send` makes one try. The two estimates are in tokens.
+
+    `try_seconds` is for one try where it is not the upstream's `timeout_seconds`; `deadline_setting`
+    names what an operator can change where the deadline was too short.
+    """
 
     route: Route
     prompt_tokens: int
     completion_tokens: int
     send: Callable[[Client], Awaitable[Reply[T]]]
+    try_seconds: float | None = None
+    deadline_setting: str = "GRADER_JUDGE_TIMEOUT_SECONDS"
 
 
 class HeldUpstream:
@@ -101,7 +107,7 @@ class HeldUpstream:
             raise self._left_alone()
         if time.monotonic() + self._gate.pause_left() >= deadline:
             raise JudgeUnavailable(
-                f"the judge's upstream {self.client.name!r} asks to be left alone for {self._gate.pause_left():.0f} s more"
+                f"the upstream {self.client.name!r} asks to be left alone for {self._gate.pause_left():.0f} s more"
             )
         tokens = call.prompt_tokens + min(call.completion_tokens, USUAL_COMPLETION_TOKENS)
         try:
@@ -109,7 +115,7 @@ class HeldUpstream:
                 await self._gate.enter(tokens)
         except TimeoutError:
             raise JudgeTimedOut(
-                f"no turn at the judge's upstream {self.client.name!r} within the deadline (GRADER_JUDGE_TIMEOUT_SECONDS)"
+                f"no turn at the upstream {self.client.name!r} within the deadline ({call.deadline_setting})"
             ) from None
         surplus = 0
         try:
@@ -154,7 +160,8 @@ class HeldUpstream:
         return reply
 
     async def _send(self, call: Call[T], deadline: float) -> Reply[T]:
-        seconds = min(self.limits.timeout_seconds, deadline - time.monotonic())
+        longest = call.try_seconds or self.limits.timeout_seconds
+        seconds = min(longest, deadline - time.monotonic())
         try:
             async with asyncio.timeout(seconds):
                 return await call.send(self.client)
@@ -176,7 +183,7 @@ class HeldUpstream:
 
     def _left_alone(self) -> JudgeUnavailable:
         return JudgeUnavailable(
-            f"the judge's upstream {self.client.name!r} has failed {self.limits.breaker_failures} times in a row "
+            f"the upstream {self.client.name!r} has failed {self.limits.breaker_failures} times in a row "
             f"and is left alone for {self._breaker.seconds_left():.0f} s more"
         )
 

@@ -8,7 +8,7 @@ from grader_service.endpoints.off import NoEndpoints
 from grader_service.events import Graded
 from grader_service.graders.context import Context, Engines
 from grader_service.graders.source import Sources
-from grader_service.judge.off import NoJudge
+from grader_service.judge.off import NoJudge, NoSampler
 from grader_service.sandbox.off import NoSandbox
 from grader_service.settings import MEBIBYTE
 from grader_service.workers import Workers
@@ -41,11 +41,12 @@ class Observed:
 
 
 def make_engines(**overrides: Any) -> Engines:
-    """Any of `similarity`, `sandbox`, `judge`, `observe` can be given."""
+    """Any of `similarity`, `sandbox`, `judge`, `sampler`, `observe` can be given."""
     engines: dict[str, Any] = {
         "similarity": ScriptedSimilarity(),
         "sandbox": NoSandbox(NO_SANDBOX),
         "judge": NoJudge(),
+        "sampler": NoSampler(),
         "endpoints": NoEndpoints(),
         "sources": Sources(Workers(1, 256 * MEBIBYTE, start_seconds=30)),
         "observe": Observed(),
