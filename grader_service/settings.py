@@ -178,7 +178,8 @@ class Settings(BaseSettings):
 
     # --- judge
     llm_base_url: str | None = Field(
-        None, description="OpenAI-compatible API for score_model and label_model graders."
+        None,
+        description="OpenAI-compatible API for score_model and label_model graders, and for models that are sampled.",
     )
     llm_api_key: SecretStr | None = Field(None, description="Key for `GRADER_LLM_BASE_URL`.")
     llm_model: str | None = Field(
@@ -226,10 +227,12 @@ class Settings(BaseSettings):
     budget_per_day: float | None = Field(
         None,
         gt=0,
-        description="Most that judges may cost in one day (UTC), in the currency of the prices.",
+        description="Most that judges and sampled models may cost in one day (UTC), in the currency of the prices.",
     )
     budget_total: float | None = Field(
-        None, gt=0, description="Most that judges may cost in all, restarts included."
+        None,
+        gt=0,
+        description="Most that judges and sampled models may cost in all, restarts included.",
     )
     state_dir: Path = Field(
         Path(".grader_state"),

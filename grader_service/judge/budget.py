@@ -1,4 +1,4 @@
-"""The spending guard: what judges may cost, per day and in all, and what they have cost."""
+"""The spending guard: what judges and sampled models may cost, per day and in all, and what they have cost."""
 
 import asyncio
 import contextlib
@@ -88,7 +88,7 @@ class Ledger:
                         await self._settled.wait()
             except TimeoutError:
                 raise JudgeTimedOut(
-                    "what is left of the budget for judges was reserved by other calls until the deadline"
+                    "what is left of the budget was reserved by other calls until the deadline"
                 ) from None
             self._reserved += amount
             try:
@@ -116,7 +116,7 @@ class Ledger:
                 else "GRADER_BUDGET_TOTAL"
             )
             raise BudgetExhausted(
-                f"the budget for judges is used up: {max(left, 0.0):.6g} is left and this call may cost {amount:.6g} ({which})"
+                f"the budget is used up: {max(left, 0.0):.6g} is left and this call may cost {amount:.6g} ({which})"
             )
         return amount + self._reserved <= left + ROUNDING
 

@@ -1,14 +1,13 @@
 """`/chat/completions` for sampling: the body of a prompt, and the output in an answer."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from grader_service.judge import request
 from grader_service.judge.client import Answered
 from grader_service.judge.config import Upstream
 from grader_service.judge.models import Route
-from grader_service.judge.reading import Broken, Output, is_text, text_or_none
+from grader_service.judge.reading import Broken, Output, json_text, text_or_none
 from grader_service.judge.sampler import Prompt
 
 PATH: Final = "/chat/completions"
@@ -54,7 +53,7 @@ def read(answered: Answered) -> Output:
         message = choice["message"]
         calls = [_call(call, index) for index, call in enumerate(message.get("tool_calls") or ())]
         content = _content(message.get("content"))
-    except (KeyError, IndexError, TypeError, AttributeError):
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise Broken("no choices[0].message") from None
     audio = message.get("audio")
     return Output(
@@ -76,14 +75,13 @@ def _content(content: Any) -> str | None:
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
     """Where servers put what the model thought: vLLM and Ollama `reasoning`, llama.cpp and older ones `reasoning_content`."""
-    found: Sequence[Any] = (message.get("reasoning"), message.get("reasoning_content"))
-    return next((text for text in found if is_text(text)), None)
+    return text_or_none(message.get("reasoning")) or text_or_none(message.get("reasoning_content"))
 
 
 def _call(call: Mapping[str, Any], index: int) -> dict[str, Any]:
     """A tool call with an id, and with its arguments as the JSON text that they are on the wire."""
     kind = str(call.get("type") or "function")
     called = dict(call[kind])
-    if "arguments" in called and not isinstance(called["arguments"], str):
-        called["arguments"] = json.dumps(called["arguments"], ensure_ascii=False)
+    if "arguments" in called:
+        called["arguments"] = json_text(called["arguments"])
     return {"id": str(call.get("id") or f"call_{index}"), "type": kind, kind: called}

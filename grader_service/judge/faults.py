@@ -131,7 +131,7 @@ def _rejected(begin: str, error: openai.APIStatusError, said: str) -> TryFailed:
 def _no_route(error: openai.APIStatusError, said: str) -> bool:
     """Servers that do not speak `/responses` say so by a status, vLLM for some models in a sentence."""
     if error.status_code in {404, 405, 501}:
-        return error.code != "model_not_found"
+        return error.code not in ("model_not_found", "DeploymentNotFound")
     return "support Responses API" in said
 
 

@@ -27,13 +27,6 @@ class Llm:
 
 
 @asynccontextmanager
-async def open_judge(settings: Settings, observe: Observe) -> AsyncIterator[Judge]:
-    """The judge alone; see `open_llm`."""
-    async with open_llm(settings, observe) as llm:
-        yield llm.judge
-
-
-@asynccontextmanager
 async def open_llm(settings: Settings, observe: Observe) -> AsyncIterator[Llm]:
     """Judge and sampler for as long as the server lives.
 

@@ -1,5 +1,6 @@
 """What the readers of both APIs hand on: one output, in words that belong to neither."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,11 +42,11 @@ class Output:
         }
 
 
-def is_text(value: Any) -> bool:
-    """A string with something in it."""
-    return isinstance(value, str) and value != ""
-
-
 def text_or_none(value: Any) -> str | None:
     """The string that has something in it, else None."""
     return value if isinstance(value, str) and value else None
+
+
+def json_text(value: Any) -> str:
+    """The arguments of a call: JSON as text on the wire, though some servers send the object."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,7 +7,7 @@ from grader_service.judge import request
 from grader_service.judge.client import Answered
 from grader_service.judge.config import Upstream
 from grader_service.judge.models import Route
-from grader_service.judge.reading import Broken, Output, Unfinished, is_text
+from grader_service.judge.reading import Broken, Output, Unfinished, json_text
 from grader_service.judge.sampler import Prompt
 
 PATH: Final = "/responses"
@@ -44,7 +44,7 @@ def _flat(nested: Mapping[str, Any], key: str) -> dict[str, Any]:
 def _items(message: Mapping[str, Any], upstream: Upstream) -> Iterator[dict[str, Any]]:
     """One chat message: itself, the calls that it makes, or what a call gave."""
     message = request.message(message, upstream)
-    content = message.get("content")
+    content = message["content"]
     if message["role"] == "tool":
         output = content if isinstance(content, str) else _joined(content)
         yield {
@@ -90,14 +90,11 @@ def _part(part: Mapping[str, Any], role: str) -> dict[str, Any]:
 def read(answered: Answered) -> Output:
     """Raises `Broken` (it is no response), `Unfinished` (the upstream says that it failed)."""
     answer = answered.body
-    items = answer.get("output")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise Broken("no output")
-    _check_status(answer)
     try:
-        return _output(answer, items)
+        _check_status(answer)
+        return _output(answer, answer["output"])
     except (KeyError, TypeError, AttributeError):
-        raise Broken("an item of output lacks what its type must have") from None
+        raise Broken("no output, or an item of it lacks what its type must have") from None
 
 
 def _check_status(answer: Mapping[str, Any]) -> None:
@@ -133,8 +130,8 @@ def _contents(items: Sequence[Mapping[str, Any]], kind: str, key: str) -> Iterat
 
 
 def _call(item: Mapping[str, Any]) -> dict[str, Any]:
-    function = {"name": item["name"], "arguments": item["arguments"]}
-    return {"id": item["call_id"], "type": "function", "function": function}
+    function = {"name": item["name"], "arguments": json_text(item["arguments"])}
+    return {"id": item.get("call_id") or item["id"], "type": "function", "function": function}
 
 
 def _finish_reason(answer: Mapping[str, Any], calls: Sequence[Any]) -> str:
@@ -149,6 +146,6 @@ def _reasoning(items: Sequence[Mapping[str, Any]]) -> str | None:
     thoughts = [item for item in items if item["type"] == "reasoning"]
     for key in ("summary", "content"):
         texts = [part["text"] for item in thoughts for part in item.get(key) or ()]
-        if any(map(is_text, texts)):
+        if any(texts):
             return "\n\n".join(texts)
     return None

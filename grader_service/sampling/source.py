@@ -48,7 +48,10 @@ class SampledSource(BaseModel):
             RequestRefused: `param` is relative to the data source.
         """
         reasoning = sampler.check(self._asked([], "", 0))
-        return self.params().warnings(self.model, reasoning=reasoning)
+        warnings = self.params().warnings(self.model, reasoning=reasoning)
+        if self.type == "responses" and self.params().seed is not None:
+            warnings.append("sampling_params.seed is not sent to upstreams with /responses")
+        return warnings
 
     def _asked(self, messages: list[dict[str, Any]], tenant: str, repeat: int) -> Prompt:
         params = self.params()

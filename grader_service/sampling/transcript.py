@@ -76,8 +76,9 @@ def _input(prompt: Prompt) -> Iterator[dict[str, Any]]:
     for message in prompt.messages:
         content = message["content"]
         parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
-        for part in parts:
-            yield {**message, "content": _told(part)}
+        for part in parts[:-1]:
+            yield {"role": message["role"], "content": _told(part)}
+        yield {**message, "content": _told(parts[-1])}
 
 
 def _told(part: Mapping[str, Any]) -> str:

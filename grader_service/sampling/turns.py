@@ -51,7 +51,7 @@ def _add(turn: Any, place: str, said: list[dict[str, Any]]) -> None:
     elif kind == "function_call":
         _add_call(_flat_call(turn, place), said)
     elif kind == "function_call_output":
-        output = _content(turn.get("output"), f"{place}.output")
+        output = _content(turn.get("output") or "", f"{place}.output")
         call_id = _text(turn, "call_id", place)
         said.append({"role": "tool", "tool_call_id": call_id, "content": output})
     elif kind != "reasoning":  # what a model thought is not sent back
@@ -62,12 +62,11 @@ def _message(turn: Mapping[str, Any], place: str) -> dict[str, Any]:
     role = turn.get("role")
     if role not in ROLES:
         raise InputMessagesInvalid(f"{place}.role must be one of {', '.join(ROLES)}")
-    calls = turn.get("tool_calls") or []
-    message: dict[str, Any] = {"role": role}
-    if turn.get("content") is not None or not calls:
-        message["content"] = _content(turn.get("content"), f"{place}.content")
-    else:
-        message["content"] = None
+    calls = turn.get("tool_calls")
+    content = turn.get("content")
+    message: dict[str, Any] = {"role": role, "content": None}
+    if content is not None or not calls:
+        message["content"] = _content(content, f"{place}.content")
     if isinstance(turn.get("name"), str):
         message["name"] = turn["name"]
     if role == "tool":
@@ -127,7 +126,7 @@ def _part(piece: Any, place: str) -> dict[str, Any]:
     if isinstance(piece, str):
         return {"type": "text", "text": piece}
     if not isinstance(piece, dict):
-        raise InputMessagesInvalid(f"{place} is neither a string nor a part of a message")
+        raise InputMessagesInvalid(f"{place} is neither text nor a part of a message")
     build = PARTS.get(str(piece.get("type")))
     if build is None:
         known = ", ".join(PARTS)

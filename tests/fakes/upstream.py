@@ -67,9 +67,10 @@ def completion(
     refusal: str | None = None,
     model: str = MODEL,
     usage: Any = USAGE,
+    **message_fields: Any,
 ) -> Answer:
-    """Any chat completion."""
-    message = {"role": "assistant", "content": content, "refusal": refusal}
+    """Any chat completion; further fields go into the message: `tool_calls`, `reasoning`, `audio`."""
+    message = {"role": "assistant", "content": content, "refusal": refusal} | message_fields
     return Answer(
         body={
             "id": "chatcmpl-1",
@@ -80,6 +81,47 @@ def completion(
             "usage": usage,
         }
     )
+
+
+def tool_call(name: str, arguments: Any, call_id: str = "call_1") -> dict[str, Any]:
+    """One call as a message of the assistant has it."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": text}}
+
+
+RESPONSE_USAGE = {
+    "input_tokens": 100,
+    "input_tokens_details": {"cached_tokens": 40},
+    "output_tokens": 20,
+    "output_tokens_details": {"reasoning_tokens": 5},
+    "total_tokens": 120,
+}
+
+
+def response(*output: Any, status: str = "completed", **rest: Any) -> Answer:
+    """An answer of `/responses`; a text among its items becomes a message."""
+    body = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "status": status,
+        "error": None,
+        "incomplete_details": None,
+        "model": MODEL,
+        "output": [_item(item) if isinstance(item, str) else item for item in output],
+        "usage": RESPONSE_USAGE,
+    }
+    return Answer(body=body | rest)
+
+
+def _item(text: str) -> dict[str, Any]:
+    part = {"type": "output_text", "text": text, "annotations": []}
+    return {"type": "message", "id": "msg_1", "role": "assistant", "content": [part]}
+
+
+def no_route() -> Answer:
+    """What a server says that does not speak `/responses`."""
+    return Answer(404, {"detail": "Not Found"})
 
 
 def verdict(result: Any, **rest: Any) -> Answer:
@@ -151,6 +193,8 @@ def obliging(request: Received) -> Answer:
     """
     if request.path.endswith("/embeddings"):
         return embeddings(*(_bag_of_words(text) for text in request.body["input"]))
+    if request.path.endswith("/responses"):
+        return response("0.75")
     text = _text(request.body["messages"][-1]["content"])
     wanted = request.body.get("response_format", {}).get("json_schema", {}).get("schema")
     if wanted is None:

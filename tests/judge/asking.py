@@ -12,7 +12,7 @@ from grader_service.graders import GRADER
 from grader_service.graders.context import Context, Engines
 from grader_service.graders.result import Result
 from grader_service.judge.base import Judge
-from grader_service.judge.open import open_judge
+from grader_service.judge.open import open_llm
 from grader_service.settings import Settings
 from tests.fakes.engines import make_engines
 from tests.fakes.upstream import FakeUpstream
@@ -64,8 +64,8 @@ async def judging_at(
     """A real judge on this address, by GRADER_LLM_BASE_URL unless `judges` is given."""
     if "judges" not in settings:
         settings["llm_base_url"] = base_url
-    async with open_judge(Settings(**settings), seen if seen is not None else Seen()) as judge:
-        yield judge
+    async with open_llm(Settings(**settings), seen if seen is not None else Seen()) as llm:
+        yield llm.judge
 
 
 def judging(

@@ -12,7 +12,7 @@ from grader_service.errors import CannotStart, JudgeTimedOut, Usage
 from grader_service.events import BudgetCharged
 from grader_service.judge.budget import cost, open_ledger
 from grader_service.judge.config import Price
-from grader_service.judge.open import open_judge
+from grader_service.judge.open import open_llm
 from grader_service.settings import Settings
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
@@ -175,7 +175,7 @@ async def test_a_record_that_cannot_be_written_stops_the_spending(tmp_path: Path
 
 
 async def _opened(**settings: Any) -> None:
-    async with open_judge(Settings(**settings), Seen()):
+    async with open_llm(Settings(**settings), Seen()):
         pass
 
 
@@ -207,7 +207,7 @@ async def test_two_servers_cannot_share_a_record(tmp_path: Path) -> None:
         "state_dir": tmp_path,
         "budget_total": 1,
     }
-    async with open_judge(Settings(**settings), Seen()):
+    async with open_llm(Settings(**settings), Seen()):
         with pytest.raises(CannotStart, match="in use by another server"):
             await _opened(**settings)
     await _opened(**settings)

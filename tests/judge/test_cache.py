@@ -14,7 +14,7 @@ import pytest
 
 from grader_service.errors import CannotStart, Usage
 from grader_service.events import JudgeAnswerSought
-from grader_service.judge.open import open_judge
+from grader_service.judge.open import open_llm
 from grader_service.settings import Settings
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
@@ -169,5 +169,5 @@ async def test_something_strange_in_redis_is_asked_anew(redis: str) -> None:
 async def test_a_cache_that_is_none_ends_the_start() -> None:
     settings = Settings(llm_base_url="http://127.0.0.1:1/v1", judge_cache="redis://127.0.0.1:x/0")
     with pytest.raises(CannotStart, match="GRADER_JUDGE_CACHE"):
-        async with open_judge(settings, Seen()):
+        async with open_llm(settings, Seen()):
             pass

@@ -13,7 +13,7 @@ from grader_service.graders import GRADER
 from grader_service.judge import config
 from grader_service.judge.config import KNOWN_MODELS
 from grader_service.judge.off import NoJudge
-from grader_service.judge.open import open_judge, read_configuration
+from grader_service.judge.open import open_llm, read_configuration
 from grader_service.settings import Settings
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
@@ -28,7 +28,7 @@ models:
 
 
 async def _open(path: Path, **settings: Any) -> None:
-    async with open_judge(Settings(judges=path, **settings), Seen()):
+    async with open_llm(Settings(judges=path, **settings), Seen()):
         pass
 
 
@@ -99,7 +99,7 @@ async def test_a_file_that_is_not_there_and_two_ways_at_once(tmp_path: Path) -> 
 
 async def test_an_address_that_is_none() -> None:
     with pytest.raises(CannotStart, match="GRADER_LLM_BASE_URL"):
-        async with open_judge(Settings(llm_base_url="localhost:8000"), Seen()):
+        async with open_llm(Settings(llm_base_url="localhost:8000"), Seen()):
             pass
 
 
@@ -149,7 +149,8 @@ async def test_every_known_model_can_be_pointed_at_a_local_one(model: str) -> No
 
 
 async def test_without_an_upstream_model_graders_fail_and_say_what_to_do() -> None:
-    async with open_judge(Settings(), Seen()) as judge:
+    async with open_llm(Settings(), Seen()) as llm:
+        judge = llm.judge
         assert isinstance(judge, NoJudge)
         assert await GRADER.validate_python(score_model()).check(context(judge).engines) == []
         result = await grade(judge, score_model())
@@ -161,12 +162,12 @@ async def test_without_an_upstream_model_graders_fail_and_say_what_to_do() -> No
 def test_a_server_without_a_judge_does_not_carry_the_sdk() -> None:
     program = (
         "import asyncio, sys\n"
-        "from grader_service.judge.open import open_judge\n"
+        "from grader_service.judge.open import open_llm\n"
         "from grader_service.endpoints.open import open_endpoints\n"
         "from grader_service.graders import GRADER\n"
         "from grader_service.settings import Settings\n"
         "async def main():\n"
-        "    async with open_judge(Settings(), print), open_endpoints(Settings()):\n"
+        "    async with open_llm(Settings(), print), open_endpoints(Settings()):\n"
         "        print([name for name in ('openai', 'aiohttp', 'redis') if name in sys.modules])\n"
         "asyncio.run(main())\n"
     )

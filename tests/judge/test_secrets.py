@@ -9,7 +9,7 @@ import pytest
 
 from grader_service.errors import CannotGrade, CannotStart
 from grader_service.graders import GRADER
-from grader_service.judge.open import open_judge, read_configuration
+from grader_service.judge.open import open_llm, read_configuration
 from grader_service.settings import Settings
 from tests.fakes import upstream as fake
 from tests.fakes.upstream import serving_upstream
@@ -83,7 +83,7 @@ async def test_no_key_in_representations_or_when_the_start_fails(tmp_path: Path)
         judge_cache=f"redis://:{KEY}@127.0.0.1:x",
     )
     with pytest.raises(CannotStart) as caught:
-        async with open_judge(settings, Seen()):
+        async with open_llm(settings, Seen()):
             pass
     assert KEY not in f"{settings!r} {read_configuration(settings)!r} {caught.value}"
     file = tmp_path / "judges.yaml"
