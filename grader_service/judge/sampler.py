@@ -27,7 +27,6 @@ class Prompt:
     tools: Sequence[Mapping[str, Any]] = ()
     modalities: Sequence[str] = ()
     api: Api = "chat"
-    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

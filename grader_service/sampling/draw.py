@@ -26,7 +26,6 @@ async def draw(
     item: Mapping[str, Any],
     sampler: Sampler,
     *,
-    tenant: str = "",
     repeat: int = 0,
 ) -> Drawn:
     """Ask the model for this row, the `repeat`-th time; never answered from what was drawn before.
@@ -35,7 +34,7 @@ async def draw(
         CannotGrade: what `SampledSource.prompt` and `Sampler.sample` raise; `spent` has what it cost
             all the same. `failed` makes the output item's `sample` of it.
     """
-    prompt = source.prompt(item, tenant=tenant, repeat=repeat)
+    prompt = source.prompt(item, repeat=repeat)
     generation = await sampler.sample(prompt)
     return Drawn(
         sample=_sample_of(prompt, generation),

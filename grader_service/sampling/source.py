@@ -30,7 +30,7 @@ class SampledSource(BaseModel):
     def params(self) -> SamplingParams:
         return self.sampling_params or SamplingParams()
 
-    def prompt(self, item: Mapping[str, Any], *, tenant: str = "", repeat: int = 0) -> Prompt:
+    def prompt(self, item: Mapping[str, Any], *, repeat: int = 0) -> Prompt:
         """What the model is asked for this row.
 
         `repeat` counts the outputs drawn for one row; with a seed each has another one, or all
@@ -39,7 +39,7 @@ class SampledSource(BaseModel):
         Raises:
             VariableMissing, InputMessagesInvalid, TextTooLarge: the row lacks what the messages need.
         """
-        return self._asked(self.input_messages.chat(item), tenant, repeat)
+        return self._asked(self.input_messages.chat(item), repeat)
 
     def check(self, sampler: Sampler) -> list[str]:
         """Say before a run what would fail for every row; returns warnings.
@@ -47,13 +47,13 @@ class SampledSource(BaseModel):
         Raises:
             RequestRefused: `param` is relative to the data source.
         """
-        reasoning = sampler.check(self._asked([], "", 0))
+        reasoning = sampler.check(self._asked([], 0))
         warnings = self.params().warnings(self.model, reasoning=reasoning)
         if self.type == "responses" and self.params().seed is not None:
             warnings.append("sampling_params.seed is not sent to upstreams with /responses")
         return warnings
 
-    def _asked(self, messages: list[dict[str, Any]], tenant: str, repeat: int) -> Prompt:
+    def _asked(self, messages: list[dict[str, Any]], repeat: int) -> Prompt:
         params = self.params()
         sampling = params.sampling()
         if sampling.seed is not None:
@@ -66,7 +66,6 @@ class SampledSource(BaseModel):
             tools=params.tools or (),
             modalities=self.modalities or (),
             api="responses" if self.type == "responses" else "chat",
-            tenant=tenant,
         )
 
 
