@@ -68,8 +68,9 @@ class ColumnTypes(RowRule):
         self._before = usual
 
     def _usual(self, kinds: Kinds) -> str:
-        """Completes `kinds` with the number of rows that lack the column."""
-        usual = max(kinds, key=lambda kind: kinds[kind].count)
+        """Completes `kinds` with the number of rows that lack the column; null is usual only where nothing else is."""
+        values = [kind for kind in kinds if kind != "null"] or ["null"]
+        usual = max(values, key=lambda kind: kinds[kind].count)
         absent = self._rows - sum(lines.count for lines in kinds.values())
         if absent:
             kinds["absent"] = Lines(absent)
@@ -84,9 +85,10 @@ class ColumnTypes(RowRule):
         for kind, lines in kinds.items():
             if kind != usual:
                 unusual.merge(lines)
+        advice = "give it a value everywhere" if usual == "null" else f"make it {usual} everywhere"
         complaint = Complaint(
             f"{name[:60]!r} is {said} of {self._rows} rows",
-            f"make it {usual} everywhere: graders meet it as it is",
+            f"{advice}: graders meet it as it is",
             "warning",
         )
         return complaint, unusual

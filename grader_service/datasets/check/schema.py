@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-Promise = Literal["always", "perhaps", "unknown", "never"]
+Promise = Literal["always", "perhaps", "never"]
 
 MAX_DEPTH: Final = 64
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -97,7 +97,7 @@ def promised(schema: Any, path: Sequence[str | int]) -> Answer:
         if not following:
             return Answer("never", depth, _keys(options))
         if any(option is True for option in following):
-            return Answer("unknown", depth)
+            return Answer(promise)  # what follows is not said, or is a text
         options = following
     return Answer(promise)
 
@@ -120,8 +120,8 @@ def _step(option: Any, step: str | int) -> Any:
 
 
 def _is_certain(option: Any, step: str | int) -> bool:
-    if not isinstance(option, dict):
-        return False
+    if not isinstance(option, dict) or _types(option) == {"string"}:
+        return True  # nothing is said of it
     if isinstance(step, str):
         required = option.get("required")
         return isinstance(required, list) and step in required and "null" not in _types(option)
