@@ -18,7 +18,9 @@ from typing import Final
 
 from simpleeval import SimpleEval
 
+from grader_service import formula_bounds
 from grader_service.errors import FormulaUndefined
+from grader_service.formula_bounds import Interval
 from grader_service.formula_syntax import ARITIES, FormulaError, Parser, fault
 
 __all__ = ["FUNCTION_NAMES", "Formula", "FormulaError", "parse"]
@@ -57,6 +59,10 @@ class Formula:
         if not math.isfinite(value):
             raise _undefined("a part's reward", "is not finite")
         return value
+
+    def bounds(self, limits: Mapping[str, Interval]) -> Interval:
+        """What lies outside of this no values within `limits` can give; it may be wider than what they give."""
+        return formula_bounds.bounds(self._tree, limits)
 
 
 def parse(text: str, names: Collection[str]) -> Formula:

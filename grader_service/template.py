@@ -23,7 +23,7 @@ from grader_service import jsontext, template_faults
 from grader_service.errors import SampleNotJson, TextTooLarge, VariableMissing
 from grader_service.template_faults import NAME, TemplateError
 
-__all__ = ["MAX_RENDERED_CHARACTERS", "Template", "TemplateError", "Variable", "parse"]
+__all__ = ["MAX_RENDERED_CHARACTERS", "NotThere", "Template", "TemplateError", "Variable", "parse"]
 
 MAX_RENDERED_CHARACTERS = 8 * 1024 * 1024
 """A small template that names a large value often must not fill the memory."""
@@ -41,6 +41,16 @@ _ESCAPE = re.compile(r"""\\(["'\\])""")
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 
+class NotThere(Exception):
+    """A path ends before its last step: what `path[:depth]` leads to, and why it is no JSON where it is a text."""
+
+    def __init__(self, depth: int, value: Any, no_json: str = "") -> None:
+        super().__init__(depth)
+        self.depth = depth
+        self.value = value
+        self.no_json = no_json
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One `{{ … }}`: `item` or `sample`, the steps into it, and the text between the braces."""
@@ -52,6 +62,31 @@ class Variable:
     @property
     def is_output_json(self) -> bool:
         return self.namespace == "sample" and self.path[:1] == ("output_json",)
+
+    def find(self, value: Any, read: dict[str, Any]) -> Any:
+        """What the path leads to from `value`, its namespace. `read` keeps the JSON of strings that were walked into.
+
+        Raises:
+            NotThere: without a sentence, which `missing` makes; it costs more than the search.
+        """
+        for depth, step in enumerate(self.path):
+            if isinstance(value, str):
+                value = _read(value, depth, read)
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                raise NotThere(depth, value) from None
+        return value
+
+    def missing(self, at: NotThere) -> VariableMissing:
+        """The error that says where the path ends, and what there is instead."""
+        if at.no_json:
+            details = template_faults.no_json_inside(
+                self.namespace, self.path, at.depth, at.no_json
+            )
+        else:
+            details = template_faults.missing(self.namespace, self.path, at.depth, at.value)
+        return VariableMissing(details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +194,12 @@ def _variable(found: re.Match[str], text: str, start: int) -> Variable:
 def _value_of(
     variable: Variable, item: Mapping[str, Any], sample: Mapping[str, Any], read: dict[str, Any]
 ) -> Any:
-    value: Any = item if variable.namespace == "item" else sample
-    for depth, step in enumerate(variable.path):
-        if isinstance(value, str):
-            value = _read(value, variable, depth, read)
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            raise _missing(variable, depth, value, sample) from None
-    return value
+    try:
+        return variable.find(item if variable.namespace == "item" else sample, read)
+    except NotThere as at:
+        if variable.is_output_json and not at.no_json and sample.get("output_json") is None:
+            raise _not_json(variable, sample) from None
+        raise variable.missing(at) from None
 
 
 def _text_of(
@@ -183,7 +215,7 @@ def _text_of(
     return _encode(value)
 
 
-def _read(text: str, variable: Variable, depth: int, read: dict[str, Any]) -> Any:
+def _read(text: str, depth: int, read: dict[str, Any]) -> Any:
     """The array or object that a string spells; each string is parsed once in a rendering."""
     if text in read:
         return read[text]
@@ -196,16 +228,7 @@ def _read(text: str, variable: Variable, depth: int, read: dict[str, Any]) -> An
             read[text] = value
             return value
         why = "it is neither an array nor an object"
-    details = template_faults.no_json_inside(variable.namespace, variable.path, depth, why)
-    raise VariableMissing(details)
-
-
-def _missing(
-    variable: Variable, depth: int, value: Any, sample: Mapping[str, Any]
-) -> VariableMissing | SampleNotJson:
-    if variable.is_output_json and sample.get("output_json") is None:
-        return _not_json(variable, sample)
-    return VariableMissing(template_faults.missing(variable.namespace, variable.path, depth, value))
+    raise NotThere(depth, text, why)
 
 
 def _not_json(variable: Variable, sample: Mapping[str, Any]) -> SampleNotJson:

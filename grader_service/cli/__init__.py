@@ -7,12 +7,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from grader_service.catalog import FileFault
+from grader_service.cli.check import check
 from grader_service.cli.output import UNUSABLE
 from grader_service.cli.run import run, validate
 from grader_service.cli.serve import serve
 from grader_service.errors import CannotStart, InvalidGrader
 
-COMMANDS = (serve, run, validate)
+COMMANDS = (serve, run, validate, check)
 
 app = typer.Typer(
     help="Executes reinforcement-fine-tuning graders.",

@@ -14,12 +14,16 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `index` counts the rows from 0, `line` the file's lines from 1; `sample` is what the line itself brought."""
+    """One row. `index` counts the rows from 0, `line` the file's lines from 1; `sample` is what the line itself brought.
+
+    `nested` says that the line was of the Evals API's spelling, with the item inside.
+    """
 
     index: int
     line: int
     item: Mapping[str, Any]
     sample: Mapping[str, Any] | None = None
+    nested: bool = False
 
 
 class RowFault(GraderServiceError):
@@ -62,7 +66,7 @@ def parse_row(text: bytes, index: int, line: int) -> Row:
         return Row(index, line, row)
     if not isinstance(row["item"], dict):
         raise RowFault(line, f"`item` must be a JSON object, not {_kind(row['item'])}")
-    return Row(index, line, row["item"], _sample(row.get("sample"), line))
+    return Row(index, line, row["item"], _sample(row.get("sample"), line), nested=True)
 
 
 def _sample(given: Any, line: int) -> Mapping[str, Any] | None:

@@ -1,10 +1,11 @@
 """What every grader is: its wire form, one hook `score`, and the one place where failures become data."""
 
 import asyncio
+import math
 import random
 import string
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Self
 
@@ -75,6 +76,18 @@ class Grader(BaseModel):
             InvalidGrader: with `param` relative to this grader.
         """
         return []
+
+    def parts(self) -> Mapping[str, "Grader"]:
+        """Those that look at samples themselves, by their place: "" is this one, `graders.KEY.` a multi's part."""
+        return {"": self}
+
+    def texts(self) -> Sequence[tuple[str, str]]:
+        """Its templates with their places, as `("input[0]", "…")`; none where it gets the namespaces as they are."""
+        return ()
+
+    def bounds(self) -> tuple[float, float]:
+        """No reward of a graded sample is below the first or above the second; infinite where nothing is known."""
+        return (-math.inf, math.inf)
 
     async def score(self, ctx: Context) -> Score:
         """The one thing that this grader is.

@@ -33,6 +33,10 @@ class LabelModel(ModelGrader):
                 raise ValueError(f"{label[:60]!r} is none of the labels")
         return passing
 
+    def bounds(self) -> tuple[float, float]:
+        rewards = [1.0 if label in self.passing_labels else 0.0 for label in self.labels]
+        return (min(rewards), max(rewards))
+
     async def score(self, ctx: Context) -> Score:
         verdict = await self.ask(ctx, Label(self.labels))
         return Score(

@@ -1,6 +1,7 @@
 """What graders that ask a judge have in common: messages, a model, and how it samples (grader-api §8.3)."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
@@ -91,6 +92,18 @@ class ModelGrader(Grader):
         if self.sampling_params is None:
             return []
         return self.sampling_params.warnings(self.model, reasoning=reasoning)
+
+    def texts(self) -> Sequence[tuple[str, str]]:
+        """Every string leaf of the messages, told by its message."""
+        found: list[tuple[str, str]] = []
+        for place, message in enumerate(self.input):
+
+            def note(text: str, place: str = f"input[{place}]") -> str:
+                found.append((place, text))
+                return text
+
+            message.chat(note)
+        return found
 
     async def ask(self, ctx: Context, form: Form[T]) -> Verdict[T]:
         """Raises CannotGrade: what rendering and `Judge.complete` raise."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
@@ -88,6 +88,25 @@ class Multi(Grader):
                 place = f"graders.{key}.{error.param}" if error.param else f"graders.{key}"
                 raise InvalidGrader(error.message, param=place) from error
         return warnings
+
+    def parts(self) -> Mapping[str, Grader]:
+        return {f"graders.{key}.": part for key, part in self.graders.items()}
+
+    def texts(self) -> Sequence[tuple[str, str]]:
+        return [
+            (prefix + place, text)
+            for prefix, part in self.parts().items()
+            for place, text in part.texts()
+        ]
+
+    def bounds(self) -> tuple[float, float]:
+        """An invalid part counts with its `invalid_grade`, which may lie outside its own bounds."""
+        limits = {
+            key: (min(low, part.invalid_grade), max(high, part.invalid_grade))
+            for key, part in self.graders.items()
+            for low, high in (part.bounds(),)
+        }
+        return formula.parse(self.calculate_output, self.graders).bounds(limits)
 
     async def score(self, ctx: Context) -> Score:
         """An invalid part counts with its own `invalid_grade`; `Grader` sees to failed ones."""

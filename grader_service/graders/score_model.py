@@ -27,8 +27,12 @@ class ScoreModel(ModelGrader):
         | None
     ) = None
 
-    async def score(self, ctx: Context) -> Score:
+    def bounds(self) -> tuple[float, float]:
         low, high = self.range or DEFAULT_RANGE
+        return (low, high)
+
+    async def score(self, ctx: Context) -> Score:
+        low, high = self.bounds()
         verdict = await self.ask(ctx, Number(low, high))
         clipped = min(max(verdict.result, low), high)
         return Score(clipped, usage={verdict.model: verdict.usage}, sampled_model=verdict.model)

@@ -1,6 +1,6 @@
 """`string_check`: 1.0 where the comparison of two rendered texts holds, else 0.0 (grader-api §8.1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -27,6 +27,12 @@ class StringCheck(Grader):
     reference: TemplateText
 
     waits: ClassVar[bool] = False
+
+    def texts(self) -> Sequence[tuple[str, str]]:
+        return (("input", self.input), ("reference", self.reference))
+
+    def bounds(self) -> tuple[float, float]:
+        return (0.0, 1.0)
 
     async def score(self, ctx: Context) -> Score:
         holds = OPERATIONS[self.operation](ctx.render(self.input), ctx.render(self.reference))

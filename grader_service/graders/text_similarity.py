@@ -30,6 +30,12 @@ class TextSimilarity(Grader):
         "rouge_l",
     ]
 
+    def texts(self) -> Sequence[tuple[str, str]]:
+        return (("input", self.input), ("reference", self.reference))
+
+    def bounds(self) -> tuple[float, float]:
+        return (-1.0 if self.evaluation_metric == "cosine" else 0.0, 1.0)
+
     async def score(self, ctx: Context) -> Score:
         hypothesis, reference = ctx.render(self.input), ctx.render(self.reference)
         if self.evaluation_metric == "cosine":

@@ -22,7 +22,7 @@ def test_rows_of_the_evals_api() -> None:
         '{"item": {}, "sample": {"output_text": "hello", "extra": 1}}',
         '{"item": {}, "sample": "[1]"}',
     )
-    assert without == Row(0, 1, {"answer": 1})
+    assert without == Row(0, 1, {"answer": 1}, nested=True)
     assert isinstance(with_object, Row)
     assert with_object.sample == {"output_text": "hello", "extra": 1}
     assert isinstance(with_text, Row)
