@@ -98,7 +98,7 @@ def read_configuration(settings: Settings) -> Configuration | None:
 
 def _single(settings: Settings, base_url: str) -> Configuration:
     """One upstream, called "llm": it judges in the place of every known model, and is sampled by any name."""
-    price = _price(settings.llm_price)
+    price = single_price(settings.llm_price)
     rule = ModelRule(upstream="llm", model=settings.llm_model, price=price)
     names = KNOWN_MODELS if settings.llm_model is None else (*KNOWN_MODELS, settings.llm_model)
     try:
@@ -118,7 +118,7 @@ def _single(settings: Settings, base_url: str) -> Configuration:
     return configuration.model_copy(update={"keys": {"llm": settings.llm_api_key}})
 
 
-def _price(text: str | None) -> Price | None:
+def single_price(text: str | None) -> Price | None:
     if text is None:
         return None
     try:

@@ -1,0 +1,60 @@
+"""Records in a JSONL file, found again by their offset."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from grader_service.datasets.records import Record
+from grader_service.datasets.rows import BYTE_ORDER_MARK
+from grader_service.errors import CannotStart
+
+_RECORD: Final[TypeAdapter[Record]] = TypeAdapter(Record)
+
+
+class JsonlSource:
+    """`place` of a record is the offset of its line in bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """Raises:
+        CannotStart: a line is no record; names file and line.
+        """
+        place = 0
+        with self._path.open("rb") as file:
+            for number, text in enumerate(file, start=1):
+                content = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
+                if content.strip():
+                    yield place, self._parse(content, number)
+                place += len(text)
+
+    def fetch(self, places: Iterable[int]) -> dict[int, Record]:
+        with self._path.open("rb") as file:
+            found = {}
+            for place in sorted(set(places)):
+                file.seek(place)
+                found[place] = parse(file.readline().removeprefix(BYTE_ORDER_MARK))
+        return found
+
+    def _parse(self, text: bytes, number: int) -> Record:
+        try:
+            return parse(text)
+        except ValidationError as error:
+            fault = error.errors(include_input=False, include_url=False)[0]
+            raise CannotStart(
+                f"{self._path}:{number}: no record of `grader-service grade`: {_told(fault)}"
+            ) from None
+
+
+def parse(text: bytes) -> Record:
+    return _RECORD.validate_json(text, strict=True)
+
+
+def _told(fault: Any) -> str:
+    place = ".".join(str(step) for step in fault["loc"])
+    message = re.sub(r"^Value error, ", "", str(fault["msg"]))
+    return f"`{place}`: {message}" if place else message
