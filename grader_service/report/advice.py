@@ -67,6 +67,13 @@ def _most(outcomes: Outcomes, state: str) -> str:
 
 def difficulty(found: Thresholds) -> Iterator[Advice]:
     """How many fail, and where to put the threshold."""
+    if len(found.curve) == 1:
+        yield Advice(
+            "bad",
+            f"Every sample earns {found.curve[0].threshold:.4g}",
+            "With one reward for everything there is nothing to learn. Look at the grader and at the examples below.",
+        )
+        return
     advised = f"{percent(LEAST_FAILING)[:-2]}–{percent(MOST_FAILING)}"
     current = found.current
     if current is not None:
@@ -96,12 +103,12 @@ def _where(found: Thresholds) -> str:
     if found.suggested is not None and found.above is not None and found.up_to is not None:
         return (
             f"A threshold above {found.above:.4g} and up to {found.up_to:.4g} gives that; at "
-            f"{found.suggested.threshold:.4g} {percent(found.suggested.failing)} fail."
+            f"{found.suggested.threshold:.4g}, {percent(found.suggested.failing)} fail."
         )
     if found.too_few is None or found.too_many is None:
         return "No threshold gives that: nearly all samples earn the highest reward. Take harder rows, or a stricter grader."
     return (
-        f"No threshold gives that: at {found.too_few.threshold:.4g} {percent(found.too_few.failing)} fail, above it "
+        f"No threshold gives that: at {found.too_few.threshold:.4g}, {percent(found.too_few.failing)} fail, above it "
         f"{percent(found.too_many.failing)}. A finer reward, or rows of another difficulty, would help."
     )
 

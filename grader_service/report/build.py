@@ -6,6 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from grader_service.datasets.records import Record
 from grader_service.errors import CannotStart
 from grader_service.report import page
 from grader_service.report.comparison import Comparison, Flip, compare, some_pairs
@@ -14,11 +15,13 @@ from grader_service.report.cost import PriceOf
 from grader_service.report.drawing import Drawing, inline_svg, write
 from grader_service.report.examples import deciles
 from grader_service.report.facts import Fact, comparison_facts, facts
-from grader_service.report.page import Page, Picture, ShownDecile, ShownFlip, Versus
+from grader_service.report.outcomes import CauseCount
+from grader_service.report.page import Page, Picture, ShownCause, ShownDecile, ShownFlip, Versus
 from grader_service.report.plots import drawings
 from grader_service.report.reading import Rewards, read_rewards
 from grader_service.report.shown import output_of, shown
 from grader_service.report.summary import Summary, summarize
+from grader_service.report.visible import line
 
 CHECKED_PAIRS: Final = 200
 
@@ -141,15 +144,17 @@ def _page(
 ) -> Page:
     found = deciles(rewards.grades)
     slowest = summary.times.slowest
-    records = rewards.fetch(
-        [*(place for decile in found for place in decile.places), *(slow.place for slow in slowest)]
-    )
+    causes = summary.outcomes.causes
+    examples = [place for decile in found for place in decile.places]
+    others = [found.place for found in (*slowest, *causes)]
+    records = rewards.fetch([*examples, *others])
     return Page(
         rewards.path.name,
         wanted.grader,
         summary,
         tuple(facts(summary)),
         _pictures(drawn),
+        tuple(_cause(cause, records[cause.place]) for cause in causes),
         tuple(
             ShownDecile(decile, tuple(shown(records[place]) for place in decile.places))
             for decile in found
@@ -157,6 +162,15 @@ def _page(
         tuple((slow, shown(records[slow.place])) for slow in slowest),
         versus,
     )
+
+
+def _cause(cause: CauseCount, record: Record) -> ShownCause:
+    details = next(
+        told["details"]
+        for told in record["causes"]
+        if (told["kind"], told["where"]) == (cause.kind, cause.where)
+    )
+    return ShownCause(cause, line(details, 300), record["index"], record["n"])
 
 
 def _pictures(drawn: list[Drawing]) -> tuple[Picture, ...]:

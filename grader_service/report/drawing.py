@@ -39,6 +39,7 @@ WIDTH: Final = 4.6
 
 _STYLE: Final = {
     "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
     "axes.labelcolor": MUTED,
     "axes.spines.right": False,
     "axes.spines.top": False,

@@ -7,9 +7,13 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from grader_service import jsontext
 from grader_service.datasets.records import Record
 from grader_service.datasets.rows import BYTE_ORDER_MARK
 from grader_service.errors import CannotStart
+
+OTHER_LINES: Final = ({"row", "error"}, {"summary", "seconds"})
+"""Keys of lines that are no records: a row that could not be read, and the end."""
 
 _RECORD: Final[TypeAdapter[Record]] = TypeAdapter(Record)
 
@@ -28,8 +32,8 @@ class JsonlSource:
         with self._path.open("rb") as file:
             for number, text in enumerate(file, start=1):
                 content = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
-                if content.strip():
-                    yield place, self._parse(content, number)
+                if content.strip() and (record := self._parse(content, number)) is not None:
+                    yield place, record
                 place += len(text)
 
     def fetch(self, places: Iterable[int]) -> dict[int, Record]:
@@ -40,10 +44,13 @@ class JsonlSource:
                 found[place] = parse(file.readline().removeprefix(BYTE_ORDER_MARK))
         return found
 
-    def _parse(self, text: bytes, number: int) -> Record:
+    def _parse(self, text: bytes, number: int) -> Record | None:
+        """None of a line of another kind that a batch's answer has, too."""
         try:
             return parse(text)
         except ValidationError as error:
+            if _keys(text) in OTHER_LINES:
+                return None
             fault = error.errors(include_input=False, include_url=False)[0]
             raise CannotStart(
                 f"{self._path}:{number}: no record of `grader-service grade`: {_told(fault)}"
@@ -52,6 +59,14 @@ class JsonlSource:
 
 def parse(text: bytes) -> Record:
     return _RECORD.validate_json(text, strict=True)
+
+
+def _keys(text: bytes) -> set[str]:
+    try:
+        value = jsontext.loads(text.strip())
+    except jsontext.JsonError:
+        return set()
+    return set(value) if isinstance(value, dict) else set()
 
 
 def _told(fault: Any) -> str:

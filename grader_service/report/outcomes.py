@@ -11,13 +11,17 @@ from grader_service.report.grades import STATES, Grades
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:
-    """Samples with this cause, of the state that it brought; `where` is the part, "" for the grader itself."""
+    """Samples with this cause, of the state that they have; `where` is the part, "" for the grader itself.
+
+    `place` is that of the first such sample in the arrays.
+    """
 
     state: State
     kind: str
     where: str
     count: int
     share: float
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,12 @@ def outcomes(grades: Grades) -> Outcomes:
     counts = np.bincount(grades.states, minlength=len(STATES)).tolist()
     causes = []
     for (kind, where), found in grades.causes.items():
-        by_state = np.bincount(grades.states[found], minlength=len(STATES)).tolist()
-        causes += [
-            CauseCount(state, kind, where, count, count / samples)
-            for state, count in zip(STATES, by_state, strict=True)
-            if count
-        ]
+        states = grades.states[found]
+        for number in np.unique(states):
+            these = found[states == number]
+            count = len(these)
+            state = STATES[number]
+            causes.append(CauseCount(state, kind, where, count, count / samples, int(these.min())))
     return Outcomes(
         samples,
         len(np.unique(grades.rows)),

@@ -15,6 +15,7 @@ from grader_service.report.advice import percent
 from grader_service.report.comparison import Comparison
 from grader_service.report.examples import Decile
 from grader_service.report.facts import Fact, number
+from grader_service.report.outcomes import CauseCount
 from grader_service.report.shown import Shown
 from grader_service.report.summary import Summary
 from grader_service.report.times import SlowGrade
@@ -66,12 +67,23 @@ class Versus:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCause:
+    """`details` are those of one sample."""
+
+    cause: CauseCount
+    details: str
+    index: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     file: str
     grader: str | None
     summary: Summary
     facts: tuple[Fact, ...]
     pictures: tuple[Picture, ...]
+    causes: tuple[ShownCause, ...]
     deciles: tuple[ShownDecile, ...]
     slowest: tuple[tuple[SlowGrade, Shown], ...]
     versus: Versus | None

@@ -56,9 +56,11 @@ def _rewards(histogram: Histogram, found: Thresholds) -> Drawing:
 def _failing(found: Thresholds) -> Drawing:
     with canvas(HEIGHT) as (figure, axes):
         axes.axhspan(LEAST_FAILING, MOST_FAILING, color=BAND, alpha=0.16, linewidth=0)
+        first, last = found.curve[0].threshold, found.curve[-1].threshold
+        margin = 0.04 * (last - first) or 0.5
         axes.step(
-            [point.threshold for point in found.curve],
-            [point.failing for point in found.curve],
+            [first - margin, *(point.threshold for point in found.curve), last + margin],
+            [0.0, *(point.failing for point in found.curve), 1.0],
             where="pre",
             color=FIRST,
             linewidth=1.8,
@@ -75,6 +77,7 @@ def _failing(found: Thresholds) -> Drawing:
         if found.current is not None:
             _mark(axes, found.current.threshold)
         axes.set_ylim(0, 1.02)
+        axes.set_xlim(first - margin, last + margin)
         share_axis(axes)
         axes.set_xlabel("threshold")
         axes.set_ylabel("samples that fail")
@@ -86,10 +89,12 @@ def _spread(found: Spread) -> Drawing:
     with canvas(HEIGHT) as (figure, axes):
         flat = round(found.flat * found.compared)
         _bars(axes, found.histogram, hatched=flat)
-        axes.set_xlim(left=0, right=_last_edge(found.histogram))
+        end = _last_edge(found.histogram)
+        axes.set_xlim(-0.02 * end, end)
         axes.set_xlabel("standard deviation of a prompt's rewards")
         axes.set_ylabel("prompts")
-        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+        if flat:
+            axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     told = f"Bars: prompts by the spread of their rewards; {percent(found.flat)} have none."
     return Drawing("spread", "Spread within each prompt", told, figure)
 

@@ -18,7 +18,7 @@ _PROMPTS: Final = ("messages", "prompt", "question", "problem", "input", "query"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`left_out` characters of the end are not shown; `folded` has the beginning of a long text, else ""."""
+    """`left_out` characters of the end are not shown; `folded` has both ends of a long text, else ""."""
 
     label: str
     shown: str
@@ -84,8 +84,17 @@ def _prompt(value: Any) -> str:
 
 def _message(message: Any) -> str:
     if isinstance(message, dict) and "role" in message:
-        return f"{_plain(message['role'])}: {_plain(message.get('content'))}"
+        return f"{_plain(message['role'])}: {_content(message.get('content'))}"
     return _plain(message)
+
+
+def _content(content: Any) -> str:
+    """Texts among the parts as they are."""
+    if not isinstance(content, list):
+        return _plain(content)
+    return "\n".join(
+        _plain(part.get("text", part) if isinstance(part, dict) else part) for part in content
+    )
 
 
 def _plain(value: Any) -> str:
@@ -95,7 +104,12 @@ def _plain(value: Any) -> str:
 def _text(label: str, whole: str, most: int = MOST_CHARACTERS) -> Text:
     text = visible(whole[:most])
     long = len(text) > FOLDED_FROM or text.count("\n") > 6
-    return Text(label, text, line(text, 140) if long else "", max(0, len(whole) - most))
+    return Text(label, text, _ends(text) if long else "", max(0, len(whole) - most))
+
+
+def _ends(text: str) -> str:
+    """Rows of one dataset often differ only at the end."""
+    return f"{line(text[:80], 80)} … {line(text[-80:], 80)}"
 
 
 def _causes(record: Record) -> Iterator[str]:
