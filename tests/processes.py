@@ -3,11 +3,12 @@
 import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,16 +33,39 @@ def start(
     *arguments: str, log: TextIO | int = subprocess.PIPE, **settings: Any
 ) -> subprocess.Popen[str]:
     """`grader-service ARGUMENTS` with only these `GRADER_…` settings."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GRADER_")}
-    environment |= {f"GRADER_{name.upper()}": str(value) for name, value in settings.items()}
     return subprocess.Popen(
         [sys.executable, "-m", "grader_service", *arguments],
-        env=environment,
+        env=_environment(settings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
     )
+
+
+def _environment(settings: Mapping[str, Any]) -> dict[str, str]:
+    given = {key: value for key, value in os.environ.items() if not key.startswith("GRADER_")}
+    return given | {f"GRADER_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def on_terminal(*arguments: str, **settings: Any) -> tuple[int, str]:
+    """`grader-service ARGUMENTS` with its output on a terminal: the exit code and what is shown."""
+    shape = {"COLUMNS": "200", "TERM": "xterm", "NO_COLOR": "1"}
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "grader_service", *arguments],
+            env={**_environment(settings), **shape},
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux says so where the other side is closed
+            while chunk := screen.read(65536):
+                shown += chunk
+        return process.wait(60), shown.decode()
 
 
 @contextlib.contextmanager

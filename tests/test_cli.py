@@ -2,15 +2,12 @@
 
 import json
 import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.definitions import MULTI, PYTHON, STRING_CHECK
-from tests.processes import start
+from tests.processes import on_terminal, start
 
 
 def command(*arguments: str) -> tuple[int, str, str]:
@@ -91,59 +88,24 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert len(errors.strip().splitlines()) == 1
 
 
-@pytest.fixture
-def terminal(tmp_path: Path):
-    """Runs a command whose output a terminal shows; gives exit code and text."""
-
-    def show(*arguments: str) -> tuple[int, str]:
-        ours, theirs = pty.openpty()
-        with os.fdopen(ours, "rb", buffering=0) as screen:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "grader_service", *arguments],
-                env={
-                    **os.environ,
-                    "GRADER_SANDBOX": "off",
-                    "COLUMNS": "200",
-                    "TERM": "xterm",
-                    "NO_COLOR": "1",
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=theirs,
-                stderr=theirs,
-            )
-            os.close(theirs)
-            shown = b""
-            while True:
-                try:
-                    chunk = screen.read(65536)
-                except OSError:  # Linux: the other side is closed
-                    break
-                if not chunk:
-                    break
-                shown += chunk
-            return process.wait(60), shown.decode()
-
-    return show
-
-
-def test_a_terminal_shows_tables_and_words(tmp_path: Path, terminal) -> None:
-    code, shown = terminal("run", write(tmp_path, MULTI), "--item", "{}", "--sample", "Paris")
+def test_a_terminal_shows_tables_and_words(tmp_path: Path) -> None:
+    code, shown = on_terminal("run", write(tmp_path, MULTI), "--item", "{}", "--sample", "Paris")
     assert code == 1
     assert "invalid" in shown
     assert "variable_missing" in shown
-    code, shown = terminal("validate", write(tmp_path, MULTI))
+    code, shown = on_terminal("validate", write(tmp_path, MULTI))
     assert (code, shown.strip()) == (0, "valid multi grader 'both'")
 
 
-def test_brackets_of_the_author_are_shown_as_they_are(tmp_path: Path, terminal) -> None:
+def test_brackets_of_the_author_are_shown_as_they_are(tmp_path: Path) -> None:
     named = write(tmp_path, {**STRING_CHECK, "name": "[a] [/b]"})
-    code, shown = terminal("validate", named)
+    code, shown = on_terminal("validate", named)
     assert (code, shown.strip()) == (0, "valid string_check grader '[a] [/b]'")
-    code, shown = terminal("run", named, "--item", '{"[c] [/d]": 1}')
+    code, shown = on_terminal("run", named, "--item", '{"[c] [/d]": 1}')
     assert code == 1
     assert "[a] [/b]" in shown
     assert "[c] [/d]" in shown
-    code, shown = terminal(
+    code, shown = on_terminal(
         "validate", write(tmp_path, {**STRING_CHECK, "input": "{{item.a[b]}} [/e]"})
     )
     assert code == 2

@@ -146,8 +146,8 @@ def _page(
     slowest = summary.times.slowest
     causes = summary.outcomes.causes
     examples = [place for decile in found for place in decile.places]
-    others = [found.place for found in (*slowest, *causes)]
-    records = rewards.fetch([*examples, *others])
+    told = [*(slow.place for slow in slowest), *(cause.place for cause in causes)]
+    records = rewards.fetch([*examples, *told])
     return Page(
         rewards.path.name,
         wanted.grader,

@@ -62,5 +62,8 @@ def distribution(values: Floats) -> Distribution | None:
 def histogram(values: Floats) -> Histogram:
     """Bars over 0 to 1 where all values are in there, else from the lowest to the highest."""
     within = bool(np.all((values >= 0) & (values <= 1)))
-    counts, edges = np.histogram(values, bins=BARS, range=(0.0, 1.0) if within else None)
+    edges = np.histogram_bin_edges(values, bins=BARS, range=(0.0, 1.0) if within else None)
+    if within:
+        edges = edges.round(12)  # 0.15 belongs to the bar from 0.15, not from 0.1
+    counts, _ = np.histogram(values, edges)
     return Histogram(tuple(edges.tolist()), tuple(counts.tolist()))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from grader_service.datasets.records import Record
 from grader_service.errors import GraderServiceError, Usage
 from grader_service.events import State
+from grader_service.report.visible import line
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -104,7 +105,7 @@ class _Columns:
         for name, reward in record["parts"].items():
             column = self.parts.setdefault(name, array("d"))
             _pad(column, position)
-            column.append(_finite(reward, f"parts.{name}"))
+            column.append(_finite(reward, f"parts.{line(name, 60)}"))
         for key in {(cause["kind"], cause["where"]) for cause in record["causes"]}:
             self.causes.setdefault(key, array("q")).append(position)
         for model, tokens in record["usage"].items():

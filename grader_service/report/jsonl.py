@@ -11,6 +11,7 @@ from grader_service import jsontext
 from grader_service.datasets.records import Record
 from grader_service.datasets.rows import BYTE_ORDER_MARK
 from grader_service.errors import CannotStart
+from grader_service.report.visible import line
 
 OTHER_LINES: Final = ({"row", "error"}, {"summary", "seconds"})
 """Keys of lines that are no records: a row that could not be read, and the end."""
@@ -70,6 +71,6 @@ def _keys(text: bytes) -> set[str]:
 
 
 def _told(fault: Any) -> str:
-    place = ".".join(str(step) for step in fault["loc"])
+    place = line(".".join(str(step) for step in fault["loc"]), 100)
     message = re.sub(r"^Value error, ", "", str(fault["msg"]))
     return f"`{place}`: {message}" if place else message

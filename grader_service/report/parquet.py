@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from grader_service import jsontext
 from grader_service.datasets.records import Record
 from grader_service.errors import CannotStart
+from grader_service.report.visible import line
 
 _RECORD: Final[TypeAdapter[Record]] = TypeAdapter(Record)
 _NESTED: Final = ("causes", "parts", "usage", "item", "sample")
@@ -67,7 +68,7 @@ class ParquetSource:
             return _RECORD.validate_python({**dict.fromkeys(_TEXTS), **given})
         except ValidationError as error:
             fault = error.errors(include_input=False, include_url=False)[0]
-            told = f"`{'.'.join(map(str, fault['loc']))}`: {fault['msg']}"
+            told = f"`{line('.'.join(map(str, fault['loc'])), 100)}`: {fault['msg']}"
         except jsontext.JsonError as error:
             told = str(error)
         raise CannotStart(
