@@ -46,11 +46,13 @@ class JsonlSource:
         return found
 
     def _parse(self, text: bytes, number: int) -> Record | None:
-        """None of a line of another kind that a batch's answer has, too."""
+        """None of a line of another kind that a batch's answer has, too, and of the torn end of a run that was stopped."""
         try:
             return parse(text)
         except ValidationError as error:
             if _keys(text) in OTHER_LINES:
+                return None
+            if not text.endswith(b"\n") and error.errors()[0]["type"] == "json_invalid":
                 return None
             fault = error.errors(include_input=False, include_url=False)[0]
             raise CannotStart(

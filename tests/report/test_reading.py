@@ -40,6 +40,12 @@ def test_other_lines_of_a_batch_are_passed_over(tmp_path: Path) -> None:
     assert "not in the file" in (tmp_path / "r.html").read_text()
 
 
+def test_the_torn_end_of_a_run_that_was_stopped_is_passed_over(tmp_path: Path) -> None:
+    rewards = write(tmp_path / "r.jsonl", [record(0, 0, 1.0), record(1, 0, 0.0)])
+    rewards.write_bytes(rewards.read_bytes()[:-20])
+    assert built(rewards).summary.outcomes.samples == 1
+
+
 def test_failed_samples_alone(tmp_path: Path) -> None:
     failed = [record(n, 0, 0.0, state="failed", causes=[cause("judge_off")]) for n in range(3)]
     found = built(write(tmp_path / "r.jsonl", failed)).summary
@@ -67,7 +73,7 @@ def test_other_outputs_are_told(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("form", ["texts", "structs"])
+@pytest.mark.parametrize("form", ["texts", "mixed", "structs"])
 def test_parquet_gives_what_jsonl_gives(tmp_path: Path, form: str) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     arrow = pytest.importorskip("pyarrow")
@@ -84,7 +90,8 @@ def test_parquet_gives_what_jsonl_gives(tmp_path: Path, form: str) -> None:
         for index in range(10)
         for n in range(3)
     ]
-    nested = ("causes", "parts", "usage", "item", "sample") if form == "texts" else ()
+    texts = ("parts", "usage", "item", "sample")
+    nested = {"texts": ("causes", *texts), "mixed": texts, "structs": ()}[form]
     rows = [
         {key: json.dumps(value) if key in nested else value for key, value in line.items()}
         for line in lines
@@ -102,7 +109,8 @@ def test_parquet_gives_what_jsonl_gives(tmp_path: Path, form: str) -> None:
     [
         ("", "holds no record"),
         ('{"index": 0}\n', "bad.jsonl:1: no record of `grader-service grade`: `n`: Field required"),
-        (json.dumps(record(0, 0, 1.0)) + "\n{", "bad.jsonl:2: "),
+        (json.dumps(record(0, 0, 1.0)) + "\n{\n", "bad.jsonl:2: "),
+        ('{"index": 0, "n"', "holds no record"),
         ('{"header": 1}', "bad.jsonl:1: "),
         (json.dumps(record(0, 0, 1.0)).replace("1.0", "NaN"), "reward is nan"),
         (json.dumps(record(-1, 0, 1.0)), "index -1"),
