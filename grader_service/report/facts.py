@@ -34,13 +34,15 @@ def facts(summary: Summary) -> Iterator[Fact]:
         )
     if curve is not None and curve.current is not None:
         yield Fact(
-            "failing", percent(curve.current.failing), f"below {number(curve.current.threshold)}"
+            "failing",
+            percent(curve.current.failing),
+            f"below the pass_threshold {number(curve.current.threshold)}",
         )
     elif curve is not None and curve.suggested is not None:
         yield Fact(
             "failing",
             percent(curve.suggested.failing),
-            f"below {number(curve.suggested.threshold)}",
+            f"below {number(curve.suggested.threshold)}, which would fit",
         )
     if summary.spread is not None:
         yield Fact(
