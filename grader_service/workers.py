@@ -217,6 +217,9 @@ def _limited(seconds: float, function: Callable[..., Answer], *args: Any) -> Ans
         signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         return function(*args)
+    except MemoryError:
+        pass  # its traceback holds what filled the memory, and would hold it until the next work has come
     finally:
         if os.name != "nt":
             signal.setitimer(signal.ITIMER_REAL, 0)
+    raise MemoryError

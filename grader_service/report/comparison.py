@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from grader_service.report.correlation import kendall, spearman
+from grader_service.report.correlation import spearman
 from grader_service.report.distribution import Distribution, distribution
 from grader_service.report.grades import Floats, Grades, Integers
 
@@ -65,7 +65,6 @@ class Comparison:
     rises: float
     falls: float
     spearman: float | None
-    kendall: float | None
     flips: tuple[Flips, ...]
     at: Flips
     gained: tuple[Flip, ...]
@@ -96,7 +95,6 @@ def compare(first: Grades, second: Grades, threshold: float | None) -> Compariso
         rises=float(np.mean(right > left)),
         falls=float(np.mean(right < left)),
         spearman=spearman(left, right),
-        kendall=kendall(left, right),
         flips=tuple(_flips(left, right, float(step)) for step in np.unique([*grid, at])),
         at=_flips(left, right, at),
         gained=_examples((first, mine), (second, theirs), (left < at) & (right >= at)),

@@ -86,7 +86,6 @@ def comparison_facts(comparison: Comparison) -> Iterator[Fact]:
         f"{percent(comparison.rises)} higher, {percent(comparison.falls)} lower",
     )
     yield Fact("Spearman", number(comparison.spearman), "rank correlation")
-    yield Fact("Kendall", number(comparison.kendall), "rank correlation, tau-b")
     yield Fact(
         "flips",
         percent(comparison.at.share),

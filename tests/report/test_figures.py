@@ -1,7 +1,6 @@
 """Every figure against one that is computed here, in another way."""
 
 import itertools
-import math
 import random
 import statistics
 from collections import Counter
@@ -194,7 +193,6 @@ def test_comparison(answer: dict[str, Any], first: list[dict[str, Any]]) -> None
     assert found["rises"] == pytest.approx(sum(step > 0 for step in differences) / len(pairs))
     lefts, rights = zip(*pairs, strict=True)
     assert found["spearman"] == pytest.approx(spearman(lefts, rights))
-    assert found["kendall"] == pytest.approx(kendall(lefts, rights))
     for flips in (*found["flips"], found["at"]):
         at = flips["threshold"]
         assert flips["gained"] == sum(left < at <= right for left, right in pairs)
@@ -217,14 +215,3 @@ def ranks(values: Any) -> list[float]:
     for place, value in enumerate(sorted(values)):
         places.setdefault(value, []).append(place)
     return [statistics.fmean(places[value]) for value in values]
-
-
-def kendall(left: Any, right: Any) -> float:
-    """Tau-b from all pairs of samples."""
-    balance = left_ties = right_ties = 0
-    pairs = list(itertools.combinations(zip(left, right, strict=True), 2))
-    for (a, b), (c, d) in pairs:
-        balance += ((a > c) - (a < c)) * ((b > d) - (b < d))
-        left_ties += a == c
-        right_ties += b == d
-    return balance / math.sqrt((len(pairs) - left_ties) * (len(pairs) - right_ties))
