@@ -1,18 +1,18 @@
 """The route of every JSON endpoint: reads, checks and answers bodies; FastAPI still documents it from its signature."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, get_type_hints
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive
 
 from grader_service import jsontext
 from grader_service.errors import RequestRefused
 from grader_service.graders.faults import faults_of, summary
+from grader_service.http.eager import within
 from grader_service.http.errors import JsonAnswer
 
 MAX_BODY = "grader_service.max_body_bytes"
@@ -61,26 +61,31 @@ async def read_body(request: Request) -> bytes:
             408 when it is not there by the deadline: it holds a place among those in flight.
     """
     _check_content_type(request)
-    limit = request.scope[MAX_BODY]
-    chunks: list[bytes] = []
-    size = 0
     deadline_seconds = request.scope["state"]["deadline_seconds"]
     try:
-        async with asyncio.timeout(deadline_seconds):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise too_large(limit)
-                chunks.append(chunk)
+        return await within(deadline_seconds, _whole(request.receive, request.scope[MAX_BODY]))
     except TimeoutError:
         raise RequestRefused(
             f"The body was not there after {deadline_seconds:g} s, the deadline of a request (GRADER_DEADLINE_SECONDS).",
             status=408,
             headers={"connection": "close"},
         ) from None
-    except ClientDisconnect:
-        raise RequestRefused("The client went away while it sent its body.") from None
-    return b"".join(chunks)
+
+
+async def _whole(receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestRefused("The client went away while it sent its body.")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def too_large(limit: int) -> RequestRefused:

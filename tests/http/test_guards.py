@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -113,13 +114,28 @@ def test_after_a_refused_body_the_connection_takes_the_next_request(server: str)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_body_that_does_not_come_ends_at_the_deadline() -> None:
-    head = f"POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{{".encode()
+@pytest.mark.parametrize("begun", [b"", b"{"])
+def test_a_body_that_does_not_come_ends_at_the_deadline(begun: bytes) -> None:
+    head = f"POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n".encode()
     with serving(Settings(deadline_seconds=0.2, **QUIET)) as address:
-        answer = raw_exchange(address, head)
+        answer = raw_exchange(address, head + begun)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b'"request_timeout"' in answer
         assert "grader_in_flight 0.0" in httpx.get(address + "/metrics").text
+
+
+def test_a_body_in_pieces_is_put_together(server: str) -> None:
+    text = json.dumps(body(STRING_CHECK)).encode()
+    host, port = server.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(
+            f"POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(text)}\r\n\r\n".encode()
+        )
+        for start in range(0, len(text), 20):
+            time.sleep(0.005)
+            connection.sendall(text[start : start + 20])
+        assert b'"reward":1.0' in connection.recv(65536)
 
 
 def test_the_limit_is_a_setting() -> None:
