@@ -15,6 +15,7 @@ from grader_service.graders.context import Engines
 from grader_service.http import auth, endpoint, errors, limits, observed, openai, operations
 from grader_service.http.answers import Answers
 from grader_service.http.document import Documented
+from grader_service.http.keyring import Keyring
 from grader_service.logs import Logs, open_log
 from grader_service.metrics import Metrics
 from grader_service.settings import Settings
@@ -43,9 +44,12 @@ def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> 
         metrics.observe(event)
         logs.observe(event)
 
+    keyring = Keyring(settings.api_keys, settings.api_keys_file, observe)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with (
+            keyring.followed(),
             open_engines(settings, observe) as engines,
             open_catalogue(settings.catalogue, engines) as catalogue,
         ):
@@ -53,6 +57,7 @@ def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> 
             yield {
                 "engines": engines,
                 "catalogue": catalogue,
+                "keyring": keyring,
                 "answers": Answers(),
                 "metrics": metrics,
                 "deadline_seconds": settings.deadline_seconds,
@@ -73,7 +78,7 @@ def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> 
     def guarded(inner: ASGIApp) -> ASGIApp:
         limited = limits.Limits(inner, settings.max_body_bytes, settings.max_in_flight)
         metrics.watch_in_flight(limited.in_flight)
-        return observed.Observed(auth.Auth(limited, settings.api_keys), observe)
+        return observed.Observed(auth.Auth(limited, keyring), observe)
 
     app.add_middleware(guarded)
     return app

@@ -15,7 +15,7 @@ import anyio
 import yaml
 from pydantic import ValidationError
 
-from grader_service import jsontext
+from grader_service import files, jsontext
 from grader_service.errors import CannotStart, InvalidGrader
 from grader_service.events import CatalogueLoaded
 from grader_service.graders import GRADER
@@ -95,7 +95,7 @@ class Catalogue:
                 f"{path.name}:1: {path.stem!r} cannot be a grader's name; use letters, digits, `.`, `_` and `-`"
             )
         try:
-            content = await anyio.Path(path).read_bytes()
+            content = await anyio.to_thread.run_sync(files.read, path, MAX_CHARACTERS)
         except OSError as error:
             raise FileFault(f"{path.name}:1: cannot be read: {error.strerror}") from None
         digest = hashlib.sha256(content).hexdigest()

@@ -49,6 +49,14 @@ class CatalogueLoaded:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class KeysLoaded:
+    """The file of API keys was read: how many are valid now, and what is wrong with its newest form."""
+
+    keys: int
+    faults: tuple[str, ...]
+
+
 JudgeOutcome = Literal[
     "answered",
     "refused",
@@ -168,6 +176,7 @@ Event = (
     Graded
     | Answered
     | CatalogueLoaded
+    | KeysLoaded
     | JudgeOpened
     | JudgeAnswered
     | JudgeAnswerSought

@@ -17,6 +17,7 @@ from grader_service.events import (
     CatalogueLoaded,
     Event,
     Graded,
+    KeysLoaded,
     SandboxOpened,
     SandboxWorkerLost,
 )
@@ -76,6 +77,10 @@ class Logs:
             self._answered(event)
         elif isinstance(event, CatalogueLoaded):
             self._loaded(event)
+        elif isinstance(event, KeysLoaded):
+            for fault in event.faults:
+                self._log.error("keys_fault", fault=fault)
+            self._log.info("keys_loaded", keys=event.keys, faults=len(event.faults))
         elif isinstance(event, SandboxOpened):
             self._sandbox_opened(event)
         elif isinstance(event, SandboxWorkerLost):

@@ -16,7 +16,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from grader_service import keys
 from grader_service.errors import CannotStart
+from grader_service.keys import NamedKey
 
 MEBIBYTE = 1024 * 1024
 
@@ -36,19 +38,7 @@ FuzzyFunction = Literal[
 
 
 def _named_keys(value: Any) -> Any:
-    """`alice:key1,bob:key2` or bare keys, which get the names key1, key2, …"""
-    if not isinstance(value, str):
-        return value
-    keys: dict[str, str] = {}
-    for position, part in enumerate((part.strip() for part in value.split(",")), start=1):
-        name, colon, key = part.partition(":")
-        name, key = (name, key) if colon else (f"key{position}", part)
-        if not name or not key or name in keys:
-            raise ValueError("write `key`, or `name:key,other-name:key`, each name once")
-        if not key.isprintable() or not name.isprintable():  # bytes that are no UTF-8, too
-            raise ValueError(f"the key at place {position} has a character that no header can send")
-        keys[name] = key
-    return keys
+    return keys.parse(value, bare=True) if isinstance(value, str) else value
 
 
 def _words(value: Any) -> Any:
@@ -76,9 +66,13 @@ class Settings(BaseSettings):
         description="Address to listen on; others than loopback need `GRADER_API_KEYS`.",
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    api_keys: Annotated[Mapping[str, SecretStr], NoDecode, BeforeValidator(_named_keys)] = Field(
-        {},
+    api_keys: Annotated[tuple[NamedKey, ...], NoDecode, BeforeValidator(_named_keys)] = Field(
+        (),
         description="Who may call: `name:key,other:key`, or bare keys; empty lets everybody on loopback in.",
+    )
+    api_keys_file: Path | None = Field(
+        None,
+        description="File with such keys, one `name:key` a line, in place of `GRADER_API_KEYS`; changes are followed.",
     )
     catalogue: Path | None = Field(
         None,
@@ -249,8 +243,13 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _open_only_with_keys(self) -> "Settings":
-        if not self.api_keys and not is_loopback(self.host):
+    def _check_keys(self) -> "Settings":
+        if self.api_keys and self.api_keys_file is not None:
+            raise ValueError(
+                "GRADER_API_KEYS and GRADER_API_KEYS_FILE are both set; move the keys into the file, where they can be "
+                "changed without a restart, and unset GRADER_API_KEYS"
+            )
+        if not self.api_keys and self.api_keys_file is None and not is_loopback(self.host):
             raise ValueError(
                 f"host {self.host!r} is reachable from other machines, so GRADER_API_KEYS must be set "
                 "(for example GRADER_API_KEYS=trainer:SECRET); without keys only 127.0.0.1 is served"

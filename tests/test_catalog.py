@@ -60,6 +60,12 @@ async def test_an_unusual_file_is_a_fault_like_any_other(
     assert str(caught.value).splitlines()[1].startswith(f"{name}:")
 
 
+async def test_a_pipe_does_not_hold_the_start(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(CannotStart, match=r"a\.json:1: cannot be read: it is no plain file"):
+        await start(tmp_path)
+
+
 async def test_aliases_are_followed_within_bounds(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("x: &x eq\n" + WRONG.replace("neq", "*x"))
     await start(tmp_path)

@@ -27,12 +27,20 @@ class CatalogueState(TypedDict):
     faults: list[str]
 
 
+class KeysState(TypedDict):
+    """How many API keys are valid, and what is wrong with the newest form of their file."""
+
+    valid: int
+    faults: list[str]
+
+
 class Ready(TypedDict):
     """`status` is "ready", or "degraded" where something is served from an older state or not at all."""
 
     status: str
     sandbox: SandboxState
     catalogue: CatalogueState
+    keys: KeysState
 
 
 async def healthz(request: Request) -> Alive:
@@ -45,11 +53,12 @@ async def readyz(request: Request) -> Ready:
     state = request.scope["state"]
     sandbox = state["engines"].sandbox.status()
     catalogue = state["catalogue"]
-    faults = list(catalogue.faults)
+    keyring = state["keyring"]
     return {
-        "status": "degraded" if faults else "ready",
+        "status": "degraded" if catalogue.faults or keyring.faults else "ready",
         "sandbox": {"engine": sandbox.engine, "ready": sandbox.ready, "reason": sandbox.reason},
-        "catalogue": {"graders": len(catalogue.entries), "faults": faults},
+        "catalogue": {"graders": len(catalogue.entries), "faults": list(catalogue.faults)},
+        "keys": {"valid": len(keyring), "faults": list(keyring.faults)},
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from grader_service.events import Answered
+from grader_service.events import Answered, KeysLoaded
 from grader_service.metrics.buckets import SECONDS
 
 ROUTES = (
@@ -23,7 +23,7 @@ STATUSES = (200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)
 
 
 class RequestMetrics:
-    """Of `Answered`."""
+    """Of `Answered` and `KeysLoaded`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         count = Counter(
@@ -42,6 +42,11 @@ class RequestMetrics:
         self._in_flight = Gauge(
             "grader_in_flight", "POST requests being answered.", registry=registry
         )
+        self._faults = Gauge(
+            "grader_api_keys_faults",
+            "1 while the file of API keys is not taken in its newest form.",
+            registry=registry,
+        )
         self._count = {
             (route, status): count.labels(route, str(status))
             for route in ROUTES
@@ -50,7 +55,10 @@ class RequestMetrics:
         self._seconds = {route: seconds.labels(route) for route in ROUTES}
 
     def handlers(self) -> Mapping[Any, Callable[[Any], None]]:
-        return {Answered: self._answered}
+        return {
+            Answered: self._answered,
+            KeysLoaded: lambda event: self._faults.set(len(event.faults)),
+        }
 
     def _answered(self, event: Answered) -> None:
         self._count[event.route, event.status].inc()

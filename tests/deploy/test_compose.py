@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from grader_service.settings import Settings
 from tests.deploy.places import DEPLOY, TOP, read, run
@@ -35,6 +36,17 @@ def test_docker_compose_accepts_the_rootful_engine(no_env) -> None:
         "docker-compose", *no_env, *files, "config", "--quiet", GRADER_API_KEYS="trainer:key"
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_docker_compose_accepts_keys_in_a_file(no_env) -> None:
+    files = ("--file", "docker-compose.yml", "--file", "deploy/keys.yml")
+    given = {"GRADER_API_KEYS": "", "GRADER_KEYS_FOLDER": "/srv/keys"}
+    done = run("docker-compose", *no_env, *files, "config", **given)
+    assert done.returncode == 0, done.stderr
+    grader = yaml.safe_load(done.stdout)["services"]["grader"]
+    folder = grader["environment"]["GRADER_API_KEYS_FILE"].rpartition("/")[0]
+    assert f"/srv/keys:{folder}:ro" in grader["volumes"]
+    assert not grader["environment"]["GRADER_API_KEYS"]
 
 
 def test_without_keys_nothing_starts(no_env) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from grader_service import keys
 from grader_service.settings import Settings
 from tests.deploy.places import DEPLOY, read, read_all, run
 
@@ -93,16 +94,30 @@ def test_labels_and_selectors_meet() -> None:
     assert by_kind["NetworkPolicy"]["podSelector"]["matchLabels"] == label
 
 
+def secrets() -> dict[str, dict[str, str]]:
+    """The example's Secrets by their names."""
+    documents = read_all((BASE / "secret.example.yaml").read_text())
+    return {each["metadata"]["name"]: each["stringData"] for each in documents}
+
+
 def test_settings_exist() -> None:
     lines = (BASE / "settings.env").read_text().splitlines()
-    secret = read(BASE / "secret.example.yaml")["stringData"]
-    assert {line.partition("=")[0] for line in lines} | set(secret) <= SETTINGS
+    assert {line.partition("=")[0] for line in lines} | set(secrets()["grader-judge"]) <= SETTINGS
 
 
 def test_the_example_holds_no_secret() -> None:
-    values = read(BASE / "secret.example.yaml")["stringData"]
-    for name in ("GRADER_API_KEYS", "GRADER_LLM_API_KEY"):
-        assert "REPLACE-ME" in values[name]
+    assert "REPLACE-ME" in secrets()["grader-judge"]["GRADER_LLM_API_KEY"]
+    for named in keys.parse(secrets()["grader-keys"]["api-keys"], bare=False):
+        assert "REPLACE-ME" in named.key.get_secret_value()
+
+
+def test_the_keys_are_where_the_service_reads_them() -> None:
+    settings = dict(line.split("=", 1) for line in (BASE / "settings.env").read_text().splitlines())
+    folder, _, file = settings["GRADER_API_KEYS_FILE"].rpartition("/")
+    (mount,) = [each for each in container("grader")["volumeMounts"] if each["mountPath"] == folder]
+    (volume,) = [each for each in pod()["volumes"] if each["name"] == mount["name"]]
+    assert file in secrets()[volume["secret"]["secretName"]]
+    assert "subPath" not in mount  # such a mount is never renewed
 
 
 def test_the_services_container_is_restricted() -> None:
