@@ -2,28 +2,23 @@
 
 import asyncio
 import contextlib
-import datetime as dt
-import fcntl
-import json
 import math
+import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from grader_service.errors import (
-    BudgetExhausted,
-    CannotStart,
-    JudgeTimedOut,
-    JudgeUnavailable,
-    Usage,
-)
+from grader_service.errors import BudgetExhausted, JudgeTimedOut, JudgeUnavailable, Usage
 from grader_service.events import BudgetCharged, Observe
 from grader_service.judge.config import Price
+from grader_service.judge.record import SETTLING_SECONDS, Held, Record, Spending, open_record
 
-STATE_FILE: Final = "spending.json"
 ROUNDING: Final = 1e-9
+POLL_SECONDS: Final = 0.25
+"""How soon this process sees that another one has given back what it had set aside."""
 
 
 def cost(price: Price, usage: Usage) -> float:
@@ -45,57 +40,44 @@ class Reservation:
     charge: float
 
 
-@dataclass(slots=True)
-class _Spent:
-    day: str
-    today: float = 0.0
-    total: float = 0.0
-
-
 class Ledger:
-    """Reserves before anything is sent, so that calls at the same time cannot overshoot together.
-
-    The record on disk counts what is reserved as spent: after a crash it is rather too high than
-    too low.
-    """
+    """Reserves before anything is sent, so that calls at the same time cannot overshoot together, in whichever process."""
 
     def __init__(
-        self, path: Path, per_day: float | None, total: float | None, observe: Observe
+        self, record: Record, per_day: float | None, total: float | None, observe: Observe
     ) -> None:
-        self._path = path
+        self._record = record
         self._per_day = math.inf if per_day is None else per_day
         self._total = math.inf if total is None else total
         self._observe = observe
+        self._holder = secrets.token_hex(8)
         self._reserved = 0.0
+        self._until = 0.0
+        self._unwritten = 0.0
         self._settled = asyncio.Condition()
-        self._spent = _read(path)
 
     @asynccontextmanager
     async def reserve(self, amount: float, seconds: float) -> AsyncIterator[Reservation]:
         """Set `amount` aside while the body runs, then take the reservation's `charge`.
 
-        Where only what others have reserved stands in the way, this waits for them, so many seconds.
+        Where only what others have reserved stands in the way, this waits for them, so many seconds;
+        the body takes no longer than that, either.
 
         Raises:
             BudgetExhausted: it is not there.
             JudgeTimedOut: the others took too long.
             JudgeUnavailable: the record cannot be written.
         """
+        until = time.time() + seconds + SETTLING_SECONDS
         async with self._settled:
             try:
                 async with asyncio.timeout(seconds):
-                    while not self._fits(amount):
-                        await self._settled.wait()
+                    while not self._hold(amount, until):
+                        await self._some_are_settled()
             except TimeoutError:
                 raise JudgeTimedOut(
                     "what is left of the budget was reserved by other calls until the deadline"
                 ) from None
-            self._reserved += amount
-            try:
-                self._write()
-            except JudgeUnavailable:
-                self._reserved -= amount
-                raise
         reservation = Reservation(amount)
         try:
             yield reservation
@@ -104,110 +86,88 @@ class Ledger:
             waking = asyncio.ensure_future(self._wake())
             await asyncio.shield(waking)
 
-    def _fits(self, amount: float) -> bool:
-        """Raises BudgetExhausted where waiting cannot help."""
-        self._turn_day()
-        left_today = self._per_day - self._spent.today
-        left = min(left_today, self._total - self._spent.total)
-        if amount > left + ROUNDING:
-            which = (
-                "GRADER_BUDGET_PER_DAY; it begins anew at 00:00 UTC"
-                if left == left_today
-                else "GRADER_BUDGET_TOTAL"
-            )
-            raise BudgetExhausted(
-                f"the budget is used up: {max(left, 0.0):.6g} is left and this call may cost {amount:.6g} ({which})"
-            )
-        return amount + self._reserved <= left + ROUNDING
+    def _hold(self, amount: float, until: float) -> bool:
+        """Whether the amount fits, which is written down then. Raises BudgetExhausted where waiting cannot help."""
+        with self._record.locked():
+            spending = self._read()
+            held = spending.held_in_all()
+            left_today = self._per_day - spending.today
+            left = min(left_today, self._total - spending.total)
+            if amount > left + held + ROUNDING:
+                which = (
+                    "GRADER_BUDGET_PER_DAY; it begins anew at 00:00 UTC"
+                    if left == left_today
+                    else "GRADER_BUDGET_TOTAL"
+                )
+                raise BudgetExhausted(
+                    f"the budget is used up: {max(left + held, 0.0):.6g} is left and this call may cost {amount:.6g} ({which})"
+                )
+            if amount > left + ROUNDING:
+                return False
+            self._write(spending, amount, self._reserved + amount, max(until, self._until))
+            self._reserved += amount
+            self._until = max(until, self._until)
+        return True
 
     def _settle(self, reserved: float, charge: float) -> None:
-        self._turn_day()
         self._reserved -= reserved
         if self._reserved < ROUNDING:
-            self._reserved = 0.0
-        self._spent.today += charge
-        self._spent.total += charge
-        with contextlib.suppress(JudgeUnavailable):  # the next reservation meets it and says so
-            self._write()
-        self.tell()
+            self._reserved = self._until = 0.0
+        spent = charge - reserved
+        try:
+            with self._record.locked():
+                spending = self._read()
+                self._write(spending, spent, self._reserved, self._until)
+        except JudgeUnavailable:  # the next reservation meets it and says so
+            self._unwritten += spent
+            return
+        self._told(spending)
+
+    def _read(self) -> Spending:
+        spending = self._record.read()
+        spending.today += self._unwritten
+        spending.total += self._unwritten
+        return spending
+
+    def _write(self, spending: Spending, more: float, held: float, until: float) -> None:
+        spending.today = max(0.0, spending.today + more)  # somebody may have removed the file
+        spending.total = max(0.0, spending.total + more)
+        spending.held.pop(self._holder, None)
+        if held:
+            spending.held[self._holder] = Held(held, until)
+        self._record.write(spending)
+        self._unwritten = 0.0
 
     def tell(self) -> None:
         """Let the listener know what was spent until now."""
-        self._turn_day()
-        self._observe(BudgetCharged(self._spent.today, self._spent.total))
+        with self._record.locked():
+            spending = self._record.read()
+        self._told(spending)
+
+    def _told(self, spending: Spending) -> None:
+        held = spending.held_in_all()
+        self._observe(BudgetCharged(spending.today - held, spending.total - held))
+
+    async def _some_are_settled(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._settled.wait()
 
     async def _wake(self) -> None:
         async with self._settled:
             self._settled.notify_all()
-
-    def _turn_day(self) -> None:
-        today = _today()
-        if self._spent.day != today:
-            self._spent = _Spent(today, 0.0, self._spent.total)
-
-    def _write(self) -> None:
-        """A whole new file, renamed over the old one: a reader or a crash sees one or the other."""
-        record = {
-            "day": self._spent.day,
-            "today": self._spent.today + self._reserved,
-            "total": self._spent.total + self._reserved,
-        }
-        fresh = self._path.with_suffix(".new")
-        try:
-            fresh.write_text(json.dumps(record) + "\n")
-            fresh.replace(self._path)
-        except OSError as error:
-            raise JudgeUnavailable(
-                f"what judges cost cannot be written down, so nothing is sent: {error.strerror}"
-            ) from None
 
 
 @contextmanager
 def open_ledger(
     folder: Path, per_day: float | None, total: float | None, observe: Observe
 ) -> Iterator[Ledger]:
-    """The ledger of a state folder, which no other server may use in the meantime.
+    """The ledger of a state folder. Whoever opens the same folder spends from the same budget.
 
     Raises:
         CannotStart: the folder or the record in it cannot be used.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / (STATE_FILE + ".lock")).open("a")
-    except OSError as error:
-        raise CannotStart(
-            f"GRADER_STATE_DIR: {str(folder)!r} cannot be used: {error.strerror}; name a folder that can be written"
-        ) from None
-    with lock:
-        _lock(lock, folder)
-        ledger = Ledger(folder / STATE_FILE, per_day, total, observe)
+    with open_record(folder) as record:
+        ledger = Ledger(record, per_day, total, observe)
         ledger.tell()
         yield ledger
-
-
-def _lock(lock: IO[str], folder: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise CannotStart(
-            f"GRADER_STATE_DIR: {str(folder)!r} is in use by another server; give each its own, since they would overspend together"
-        ) from None
-
-
-def _read(path: Path) -> _Spent:
-    try:
-        record = json.loads(path.read_text())
-        spent = _Spent(str(record["day"]), float(record["today"]), float(record["total"]))
-    except FileNotFoundError:
-        return _Spent(_today())
-    except (OSError, ValueError, TypeError, KeyError):
-        spent = _Spent("", math.nan, math.nan)
-    if not (math.isfinite(spent.today) and math.isfinite(spent.total)):
-        raise CannotStart(
-            f"{str(path)!r}, the record of what judges have cost, cannot be read; mend it, or remove it to begin at 0"
-        )
-    return spent
-
-
-def _today() -> str:
-    return dt.datetime.now(dt.UTC).date().isoformat()

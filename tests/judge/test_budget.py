@@ -1,14 +1,19 @@
 """The spending guard: refuses before it is too late, whatever happens at once, and remembers over restarts."""
 
 import asyncio
+import contextlib
+import datetime as dt
 import json
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from grader_service.errors import CannotStart, JudgeTimedOut, Usage
+from grader_service.errors import BudgetExhausted, CannotStart, JudgeTimedOut, Usage
 from grader_service.events import BudgetCharged
 from grader_service.judge.budget import cost, open_ledger
 from grader_service.judge.config import Price
@@ -200,17 +205,82 @@ async def test_a_broken_record_ends_the_start(tmp_path: Path, record: str) -> No
         )
 
 
-async def test_two_servers_cannot_share_a_record(tmp_path: Path) -> None:
-    settings = {
-        "llm_base_url": "http://127.0.0.1:1/v1",
-        "llm_price": "1,1,1",
-        "state_dir": tmp_path,
-        "budget_total": 1,
-    }
-    async with open_llm(Settings(**settings), Seen()):
-        with pytest.raises(CannotStart, match="in use by another server"):
-            await _opened(**settings)
-    await _opened(**settings)
+SPENDER = """
+import asyncio, sys
+from pathlib import Path
+from grader_service.errors import BudgetExhausted
+from grader_service.judge.budget import open_ledger
+
+async def spend(ledger):
+    try:
+        async with ledger.reserve(2.0, 30) as reservation:
+            await asyncio.sleep(0.002)
+            reservation.charge = 1.0
+        return 1
+    except BudgetExhausted:
+        return 0
+
+async def main():
+    with open_ledger(Path(sys.argv[1]), None, 60.0, lambda event: None) as ledger:
+        print(sum(await asyncio.gather(*(spend(ledger) for _ in range(50)))))
+
+asyncio.run(main())
+"""
+
+
+def test_processes_spend_from_one_budget(tmp_path: Path) -> None:
+    """Each call may cost 2 and costs 1; of 60 the last 1 cannot be spent."""
+    spenders = [
+        subprocess.Popen(
+            [sys.executable, "-c", SPENDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    spent = [int(spender.communicate(timeout=60)[0]) for spender in spenders]
+    assert sum(spent) == 59
+    record = json.loads((tmp_path / "spending.json").read_text())
+    assert (record["total"], record["held"]) == (59.0, {})
+
+
+async def test_what_another_process_has_reserved_is_waited_for(tmp_path: Path) -> None:
+    with (
+        open_ledger(tmp_path, 1.0, None, Seen()) as one,
+        open_ledger(tmp_path, 1.0, None, Seen()) as other,
+    ):
+        async with contextlib.AsyncExitStack() as stack:
+            first = await stack.enter_async_context(one.reserve(1.0, 10))
+            waiting = asyncio.create_task(other.reserve(1.0, 10).__aenter__())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            first.charge = 0.0
+        assert (await waiting).charge == 1.0
+
+
+async def test_what_a_dead_process_had_reserved_is_spent_in_the_end(tmp_path: Path) -> None:
+    day = dt.datetime.now(dt.UTC).date().isoformat()
+    held = {"dead": [1.0, time.time() + 0.3]}
+    record = {"day": day, "today": 1.0, "total": 1.0, "held": held}
+    (tmp_path / "spending.json").write_text(json.dumps(record))
+    with open_ledger(tmp_path, 1.0, None, Seen()) as ledger:
+        with pytest.raises(JudgeTimedOut):
+            async with ledger.reserve(1.0, 0.01):
+                pass
+        with pytest.raises(BudgetExhausted):
+            async with ledger.reserve(1.0, 10):
+                pass
+
+
+async def test_what_a_full_disk_kept_from_the_record_is_written_later(tmp_path: Path) -> None:
+    with open_ledger(tmp_path, None, 10.0, Seen()) as ledger:
+        blocked = tmp_path / "spending.new"
+        async with ledger.reserve(2.0, 10) as reservation:
+            blocked.mkdir()
+            reservation.charge = 5.0
+        blocked.rmdir()
+        async with ledger.reserve(1.0, 10):
+            pass
+    record = json.loads((tmp_path / "spending.json").read_text())
+    assert (record["total"], record["held"]) == (6.0, {})
 
 
 async def test_a_folder_that_cannot_be_used_ends_the_start(tmp_path: Path) -> None:
