@@ -18,6 +18,7 @@ from grader_service.http.document import Documented
 from grader_service.http.keyring import Keyring
 from grader_service.logs import Logs, open_log
 from grader_service.metrics import Metrics
+from grader_service.metrics.shared import Place
 from grader_service.settings import Settings
 
 DESCRIPTION = """Executes reinforcement-fine-tuning graders exactly as their JSON says.
@@ -29,16 +30,21 @@ of the official SDK works by its `base_url` alone."""
 OpenEngines = Callable[[Settings, Observe], AbstractAsyncContextManager[Engines]]
 
 
-def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> FastAPI:
+def create_app(
+    settings: Settings, open_engines: OpenEngines = open_engines, place: Place | None = None
+) -> FastAPI:
     """A server for these settings; two apps may live in one process.
 
-    `open_engines` is what opens the outside world: the real one, or a test's.
+    `open_engines` is what opens the outside world: the real one, or a test's. `place` is where one of
+    several server processes keeps its metrics.
 
     Raises:
         CannotStart: from the lifespan, when something outside is not as the settings say.
     """
-    metrics = Metrics()
-    logs = Logs(open_log(settings))
+    metrics = Metrics(place)
+    logs = Logs(
+        open_log(settings) if place is None else open_log(settings).bind(process=place.number)
+    )
 
     def observe(event: Event) -> None:
         metrics.observe(event)
@@ -54,14 +60,15 @@ def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> 
             open_catalogue(settings.catalogue, engines) as catalogue,
         ):
             metrics.watch_sandbox(engines.sandbox.status)
-            yield {
-                "engines": engines,
-                "catalogue": catalogue,
-                "keyring": keyring,
-                "answers": Answers(),
-                "metrics": metrics,
-                "deadline_seconds": settings.deadline_seconds,
-            }
+            async with metrics.followed():
+                yield {
+                    "engines": engines,
+                    "catalogue": catalogue,
+                    "keyring": keyring,
+                    "answers": Answers(),
+                    "metrics": metrics,
+                    "deadline_seconds": settings.deadline_seconds,
+                }
 
     app = Documented(
         title="grader-service",
@@ -76,7 +83,9 @@ def create_app(settings: Settings, open_engines: OpenEngines = open_engines) -> 
     errors.install(app)
 
     def guarded(inner: ASGIApp) -> ASGIApp:
-        limited = limits.Limits(inner, settings.max_body_bytes, settings.max_in_flight)
+        limited = limits.Limits(
+            inner, settings.max_body_bytes, settings.share(settings.max_in_flight)
+        )
         metrics.watch_in_flight(limited.in_flight)
         return observed.Observed(auth.Auth(limited, keyring), observe)
 

@@ -1,20 +1,32 @@
 """Runs one app in one process: a listening socket, uvicorn, and the line that says where it listens."""
 
+import asyncio
 import gc
+import math
 import signal
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
-from structlog.typing import FilteringBoundLogger
 
 from grader_service.app import create_app
 from grader_service.errors import CannotStart
 from grader_service.logs import open_log
+from grader_service.metrics.shared import Place
 from grader_service.settings import Settings
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of several processes: where it keeps its metrics, and a pipe that ends when its supervisor does."""
+
+    place: Place
+    lifeline: int
 
 
 def run_server(settings: Settings) -> None:
@@ -23,8 +35,23 @@ def run_server(settings: Settings) -> None:
     Raises:
         CannotStart: the address cannot be listened on, or something that the settings name is not there.
     """
+    listener = listen(settings)
+    serve(settings, listener, lambda: say_where(settings, listener))
+
+
+def serve(
+    settings: Settings,
+    listener: socket.socket,
+    on_listening: Callable[[], None],
+    member: Member | None = None,
+) -> None:
+    """Serve on a socket until SIGTERM or SIGINT; ends with SystemExit.
+
+    Raises:
+        CannotStart: something that the settings name is not there.
+    """
     faults: list[Exception] = []
-    app = create_app(settings)
+    app = create_app(settings, place=member.place if member else None)
 
     async def remembering(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -38,16 +65,15 @@ def run_server(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         log_level="critical",  # the app logs each request itself; uvicorn would add tracebacks
-        timeout_graceful_shutdown=int(settings.shutdown_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
         lifespan="on",
     )
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit)
-    listener = _listen(settings)
     try:
-        _Server(config, open_log(settings)).run(sockets=[listener])
+        _Server(config, on_listening, member).run(sockets=[listener])
     except SystemExit:
         if faults:
             raise faults[0] from None
@@ -60,35 +86,59 @@ def _exit(_signal: int, _frame: object) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it really does."""
+    """Tells when it really listens, and ends with its supervisor."""
 
-    def __init__(self, config: uvicorn.Config, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_listening: Callable[[], None], member: Member | None
+    ) -> None:
         super().__init__(config)
-        self._log = log
+        self._on_listening = on_listening
+        self._member = member
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._member is not None:
+            asyncio.get_running_loop().add_reader(self._member.lifeline, self._orphaned)
         await super().startup(sockets)
         gc.collect()
         gc.freeze()  # what start-up made lives for ever; each full collection would walk it in vain
-        for listener in sockets or ():
-            if self.started:
-                host, port = listener.getsockname()[:2]
-                shown = f"[{host}]" if ":" in host else host
-                self._log.info(
-                    "listening", url=f"http://{shown}:{port}", docs=f"http://{shown}:{port}/docs"
-                )
+        if self.started:
+            self._on_listening()
+
+    def _orphaned(self) -> None:
+        assert self._member is not None
+        asyncio.get_running_loop().remove_reader(self._member.lifeline)
+        self.should_exit = True
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
+def say_where(settings: Settings, listener: socket.socket) -> None:
+    """The line that people and programs wait for."""
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    open_log(settings).info("listening", url=url, docs=f"{url}/docs")
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Raises CannotStart where the address cannot be listened on."""
+    listener = bound(settings, settings.port)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def bound(settings: Settings, port: int, *, together: bool = False) -> socket.socket:
+    """A socket at the address; `together` lets others of this server have the same one.
+
+    Raises:
+        CannotStart: the address cannot be had.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if together:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((settings.host, port))
     except OSError as error:
         listener.close()
         raise CannotStart(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another GRADER_PORT or GRADER_HOST"
+            f"cannot listen on {settings.host}:{port}: {error.strerror}; choose another GRADER_PORT or GRADER_HOST"
         ) from None
-    listener.listen(BACKLOG)
     return listener

@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         description="Address to listen on; others than loopback need `GRADER_API_KEYS`.",
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Server processes on the port (`serve --workers`); limits hold for all of them together.",
+    )
     api_keys: Annotated[tuple[NamedKey, ...], NoDecode, BeforeValidator(_named_keys)] = Field(
         (),
         description="Who may call: `name:key,other:key`, or bare keys; empty lets everybody on loopback in.",
@@ -124,7 +130,7 @@ class Settings(BaseSettings):
     workers: int = Field(
         2,
         ge=1,
-        description="Processes for long texts and other heavy work, started when first needed.",
+        description="Processes for long texts and other heavy work, of each server process, started when first needed.",
     )
     worker_memory_mebibytes: int = Field(
         1024, ge=64, description="Memory that the work of one such process may take (on Linux)."
@@ -241,6 +247,20 @@ class Settings(BaseSettings):
     endpoint_timeout_seconds: float = Field(
         60.0, gt=0, description="Longest time for one call of a scorer; there are three tries."
     )
+
+    def share(self, limit: int) -> int:
+        """What one of the server's processes gets of a limit that holds for all of them."""
+        return max(min(1, limit), limit // self.processes)
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> "Settings":
+        for name in ("max_in_flight", "sandbox_workers", "llm_concurrency"):
+            limit = getattr(self, name)
+            if 0 < limit < self.processes:
+                raise ValueError(
+                    f"GRADER_{name.upper()}={limit} cannot be divided among GRADER_PROCESSES={self.processes}; raise the one or lower the other"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_keys(self) -> "Settings":

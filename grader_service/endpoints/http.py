@@ -44,8 +44,9 @@ class _Again(Exception):
 class HttpEndpoints:
     """Implements `Endpoints`."""
 
-    def __init__(self, guarded: Guarded, timeout_seconds: float) -> None:
+    def __init__(self, guarded: Guarded, timeout_seconds: float, processes: int) -> None:
         self._guarded = guarded
+        self._processes = processes
         self._timeout_seconds = timeout_seconds
         self._next_turn: cachetools.LRUCache[str, float] = cachetools.LRUCache(MAX_URLS)
 
@@ -80,10 +81,10 @@ class HttpEndpoints:
         raise EndpointUnavailable(f"{fault} (after {TRIES} tries)")
 
     async def _turn(self, call: Call) -> None:
-        """An even flow of `rate_limit` requests a second for all who call this URL."""
+        """An even flow of `rate_limit` requests a second for all who call this URL, this process's part of it."""
         now = time.monotonic()
         turn = max(now, self._next_turn.get(call.url, now))
-        self._next_turn[call.url] = turn + 1 / call.rate_limit
+        self._next_turn[call.url] = turn + self._processes / call.rate_limit
         await asyncio.sleep(turn - now)
 
     async def _once(self, call: Call, target: Target, body: bytes) -> float:
@@ -106,14 +107,16 @@ class HttpEndpoints:
 
 
 @asynccontextmanager
-async def open_http(hosts: tuple[str, ...], timeout_seconds: float) -> AsyncIterator[HttpEndpoints]:
-    """Endpoint graders for as long as the connections live.
+async def open_http(
+    hosts: tuple[str, ...], timeout_seconds: float, processes: int
+) -> AsyncIterator[HttpEndpoints]:
+    """Endpoint graders for as long as the connections live; `processes` share the scorers' rate limits.
 
     Raises:
         CannotStart: one of the hosts is none.
     """
     async with open_guarded(Allowed("GRADER_ENDPOINT_HOSTS", hosts), "the scorer") as guarded:
-        yield HttpEndpoints(guarded, timeout_seconds)
+        yield HttpEndpoints(guarded, timeout_seconds, processes)
 
 
 def _body(call: Call) -> bytes:

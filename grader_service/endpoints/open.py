@@ -16,5 +16,7 @@ async def open_endpoints(settings: Settings) -> AsyncIterator[Endpoints]:
         return
     from grader_service.endpoints.http import open_http  # noqa: PLC0415 - aiohttp costs memory, and is off by default
 
-    async with open_http(settings.endpoint_hosts, settings.endpoint_timeout_seconds) as endpoints:
+    async with open_http(
+        settings.endpoint_hosts, settings.endpoint_timeout_seconds, settings.processes
+    ) as endpoints:
         yield endpoints

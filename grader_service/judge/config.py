@@ -110,6 +110,15 @@ class Upstream(_Part):
     responses_api: Literal["auto", "native", "chat"] = "auto"
     hosted_tools: tuple[str, ...] = ()
 
+    def among(self, processes: int) -> "Upstream":
+        """How hard one of the server's processes may drive it."""
+        per_minute = {
+            name: limit / processes
+            for name in ("requests_per_minute", "tokens_per_minute")
+            if (limit := getattr(self, name)) is not None
+        }
+        return self.model_copy(update={"concurrency": self.concurrency // processes, **per_minute})
+
 
 class ModelRule(_Part):
     """Where questions for a model go; `model` is the upstream's own name or deployment, the asked one by default.
@@ -152,6 +161,21 @@ class Configuration(_Part):
                     f"{name!r} names the upstream {rule.upstream!r}, and there are only {known}"
                 )
         return self
+
+    def among(self, processes: int) -> "Configuration":
+        """What one of the server's processes gets.
+
+        Raises:
+            CannotStart: an upstream takes fewer questions at once than there are processes.
+        """
+        for name, upstream in self.upstreams.items():
+            if upstream.concurrency < processes:
+                raise CannotStart(
+                    f"GRADER_JUDGES: upstreams.{name}.concurrency is {upstream.concurrency}, which cannot be divided among "
+                    f"GRADER_PROCESSES={processes}; raise the one or lower the other"
+                )
+        shares = {name: upstream.among(processes) for name, upstream in self.upstreams.items()}
+        return self.model_copy(update={"upstreams": shares})
 
     def unpriced(self) -> list[str]:
         """The models whose price is not known."""

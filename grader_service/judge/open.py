@@ -37,6 +37,7 @@ async def open_llm(settings: Settings, observe: Observe) -> AsyncIterator[Llm]:
     if configuration is None:
         yield Llm(NoJudge(), NoSampler())
         return
+    configuration = configuration.among(settings.processes)
     # Below this line only: the SDK takes some 30 MB, which a server without a judge need not have.
     from grader_service.judge.client import open_client  # noqa: PLC0415
     from grader_service.judge.live import LiveJudge, Manners  # noqa: PLC0415

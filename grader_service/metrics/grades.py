@@ -78,11 +78,15 @@ class GradeMetrics:
         )
         self._causes = {kind: causes.labels(kind) for kind in kinds()}
         self._size = Gauge(
-            "grader_catalogue_graders", "Graders that the catalogue serves.", registry=registry
+            "grader_catalogue_graders",
+            "Graders that the catalogue serves.",
+            multiprocess_mode="mostrecent",
+            registry=registry,
         )
         self._faults = Gauge(
             "grader_catalogue_faults",
             "Catalogue files that are not served in their newest form.",
+            multiprocess_mode="livemax",
             registry=registry,
         )
 

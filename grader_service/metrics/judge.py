@@ -70,18 +70,26 @@ class JudgeMetrics:
             "grader_judge_breaker",
             "State of an upstream's circuit breaker: 0 closed, 1 half open, 2 open.",
             ("upstream",),
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._today = Gauge(
-            "grader_judge_spent_today", "What judges have cost today (UTC).", registry=registry
+            "grader_judge_spent_today",
+            "What judges have cost today (UTC).",
+            multiprocess_mode="mostrecent",
+            registry=registry,
         )
         self._total = Gauge(
-            "grader_judge_spent_total", "What judges have cost in all.", registry=registry
+            "grader_judge_spent_total",
+            "What judges have cost in all.",
+            multiprocess_mode="mostrecent",
+            registry=registry,
         )
         self._limits = Gauge(
             "grader_judge_budget",
             "Most that judges may cost, by period; absent where there is no limit.",
             ("period",),
+            multiprocess_mode="mostrecent",
             registry=registry,
         )
 

@@ -40,11 +40,15 @@ class RequestMetrics:
             registry=registry,
         )
         self._in_flight = Gauge(
-            "grader_in_flight", "POST requests being answered.", registry=registry
+            "grader_in_flight",
+            "POST requests being answered.",
+            multiprocess_mode="livesum",
+            registry=registry,
         )
         self._faults = Gauge(
             "grader_api_keys_faults",
             "1 while the file of API keys is not taken in its newest form.",
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._count = {
@@ -64,5 +68,5 @@ class RequestMetrics:
         self._count[event.route, event.status].inc()
         self._seconds[event.route].observe(event.seconds)
 
-    def watch_in_flight(self, in_flight: Callable[[], int]) -> None:
-        self._in_flight.set_function(in_flight)
+    def show_in_flight(self, number: int) -> None:
+        self._in_flight.set(number)

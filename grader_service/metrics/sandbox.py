@@ -1,7 +1,6 @@
 """The sandbox: which engine, warm or cold, waits and runs, what was killed, workers by state."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -55,15 +54,23 @@ class SandboxMetrics:
         )
         self._lost = {reason: lost.labels(reason) for reason in LOSSES}
         self._workers = Gauge(
-            "grader_sandbox_workers", "Workers by state.", ("state",), registry=registry
+            "grader_sandbox_workers",
+            "Workers by state.",
+            ("state",),
+            multiprocess_mode="livesum",
+            registry=registry,
         )
         self._waiting = Gauge(
-            "grader_sandbox_waiting", "Grades that wait for a worker.", registry=registry
+            "grader_sandbox_waiting",
+            "Grades that wait for a worker.",
+            multiprocess_mode="livesum",
+            registry=registry,
         )
         self._engine = Gauge(
             "grader_sandbox_engine",
             "1 for the engine that runs python graders.",
             ("engine",),
+            multiprocess_mode="livemax",
             registry=registry,
         )
 
@@ -80,18 +87,10 @@ class SandboxMetrics:
         self._queue.observe(event.queue_seconds)
         self._run.observe(event.run_seconds)
 
-    def watch(self, status: Callable[[], SandboxStatus]) -> None:
-        """Read engine and workers where they live, when somebody asks."""
+    def show(self, status: SandboxStatus) -> None:
+        """Engine and workers as they are now."""
         for engine in ENGINES:
-            self._engine.labels(engine).set_function(partial(_is_engine, status, engine))
-        self._waiting.set_function(lambda: float(status().waiting))
+            self._engine.labels(engine).set(status.engine == engine)
+        self._waiting.set(status.waiting)
         for state in WORKER_STATES:
-            self._workers.labels(state).set_function(partial(_workers, status, state))
-
-
-def _is_engine(status: Callable[[], SandboxStatus], engine: str) -> float:
-    return float(status().engine == engine)
-
-
-def _workers(status: Callable[[], SandboxStatus], state: str) -> float:
-    return float(status().workers.get(state, 0))
+            self._workers.labels(state).set(status.workers.get(state, 0))

@@ -113,11 +113,11 @@ def _limits(settings: Settings) -> Limits:
 
 def _sizes(settings: Settings) -> Sizes:
     cpus = os.cpu_count() or 1
-    workers = settings.sandbox_workers or _WORKERS_PER_CPU * cpus
+    workers = settings.share(settings.sandbox_workers or _WORKERS_PER_CPU * cpus)
     return Sizes(
         workers=workers,
         per_key=max(2, cpus),
         spares=min(settings.sandbox_spares, max(0, workers - 1)),
-        queue=settings.sandbox_queue,
+        queue=settings.share(settings.sandbox_queue),
         queue_seconds=settings.sandbox_queue_seconds,
     )
