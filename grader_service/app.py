@@ -20,6 +20,7 @@ from grader_service.logs import Logs, open_log
 from grader_service.metrics import Metrics
 from grader_service.metrics.shared import Place
 from grader_service.settings import Settings
+from grader_service.tracing.open import open_tracing
 
 DESCRIPTION = """Executes reinforcement-fine-tuning graders exactly as their JSON says.
 
@@ -42,33 +43,35 @@ def create_app(
         CannotStart: from the lifespan, when something outside is not as the settings say.
     """
     metrics = Metrics(place)
-    logs = Logs(
-        open_log(settings) if place is None else open_log(settings).bind(process=place.number)
-    )
+    log = open_log(settings)
+    logs = Logs(log if place is None else log.bind(process=place.number))
+    tracing = open_tracing(settings)
+    listeners = (metrics.observe, logs.observe, *tracing.listeners)
 
     def observe(event: Event) -> None:
-        metrics.observe(event)
-        logs.observe(event)
+        for listener in listeners:
+            listener(event)
 
     keyring = Keyring(settings.api_keys, settings.api_keys_file, observe)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         async with (
+            tracing.lived(),
             keyring.followed(),
-            open_engines(settings, observe) as engines,
-            open_catalogue(settings.catalogue, engines) as catalogue,
+            open_engines(settings, observe) as opened,
+            open_catalogue(settings.catalogue, opened) as catalogue,
+            metrics.followed(),
         ):
-            metrics.watch_sandbox(engines.sandbox.status)
-            async with metrics.followed():
-                yield {
-                    "engines": engines,
-                    "catalogue": catalogue,
-                    "keyring": keyring,
-                    "answers": Answers(),
-                    "metrics": metrics,
-                    "deadline_seconds": settings.deadline_seconds,
-                }
+            metrics.watch_sandbox(opened.sandbox.status)
+            yield {
+                "engines": tracing.traced(opened),
+                "catalogue": catalogue,
+                "keyring": keyring,
+                "answers": Answers(),
+                "metrics": metrics,
+                "deadline_seconds": settings.deadline_seconds,
+            }
 
     app = Documented(
         title="grader-service",
@@ -87,7 +90,7 @@ def create_app(
             inner, settings.max_body_bytes, settings.share(settings.max_in_flight)
         )
         metrics.watch_in_flight(limited.in_flight)
-        return observed.Observed(auth.Auth(limited, keyring), observe)
+        return tracing.around(observed.Observed(auth.Auth(limited, keyring), observe))
 
     app.add_middleware(guarded)
     return app

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         hide_input_in_errors=True,
         allow_inf_nan=False,
+        populate_by_name=True,
     )
 
     # --- server
@@ -108,6 +109,12 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto",
         description="Log lines as JSON or for people; `auto` looks whether a terminal reads them.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        validation_alias=AliasChoices("grader_otlp_endpoint", "otel_exporter_otlp_endpoint"),
+        description="OTLP/HTTP collector for traces, as `http://HOST:4318` (needs the extra `otel`); `OTEL_EXPORTER_OTLP_ENDPOINT` is read, too.",
     )
 
     # --- similarity

@@ -11,6 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 
 from grader_service.endpoints.allowed import Allowed, Target, is_public, literal, target_of
+from grader_service.trace import outgoing
 
 MAX_CONNECTIONS: Final = 256
 
@@ -102,7 +103,9 @@ class Guarded:
             NotPermitted, Unreachable, AnswerTooLarge: see there.
         """
         target = self.permit(url)
-        sent = CIMultiDict({"content-type": "application/json", "accept": "application/json"})
+        sent = CIMultiDict(
+            {"content-type": "application/json", "accept": "application/json", **outgoing()}
+        )
         sent.update(headers)
         who = f"{self._who} at {target.host}"
         try:

@@ -99,6 +99,12 @@ class Grader(BaseModel):
 
     async def grade(self, ctx: Context) -> Result:
         """Grade one sample. Never raises but for cancellation: each failure becomes a `Cause`."""
+        if ctx.engines.trace is None:
+            return await self._grade(ctx)
+        with ctx.engines.trace.span("grade", **{"grader.type": self.type}):
+            return await self._grade(ctx)
+
+    async def _grade(self, ctx: Context) -> Result:
         started = time.perf_counter()
         defect: Exception | None = None
         try:

@@ -12,6 +12,7 @@ from grader_service.judge.base import Judge
 from grader_service.judge.sampler import Sampler
 from grader_service.sandbox.base import Sandbox
 from grader_service.similarity.base import Similarity
+from grader_service.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Engines:
     endpoints: Endpoints
     sources: Sources
     observe: Observe
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ class Context:
         Raises:
             VariableMissing, SampleNotJson: see `template.Template.render`.
         """
-        return template.parse(text).render(self.item, self.sample)
+        if self.engines.trace is None:
+            return template.parse(text).render(self.item, self.sample)
+        with self.engines.trace.span("render"):
+            return template.parse(text).render(self.item, self.sample)
 
     def for_part(self) -> "Context":
         """The same sample for a part of a multi."""

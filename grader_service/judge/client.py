@@ -14,6 +14,7 @@ from openai._types import RequestOptions
 from grader_service.errors import Usage
 from grader_service.judge import faults
 from grader_service.judge.config import Upstream
+from grader_service.trace import outgoing
 
 KEEPALIVE_SECONDS = 4.0
 """Less than the 5 s after which common servers close an idle connection under a request."""
@@ -90,7 +91,10 @@ class Client:
     ) -> dict[str, Any]:
         try:
             response = await self._api.post(
-                path, body=body, cast_to=httpx2.Response, options=options or {}
+                path,
+                body=body,
+                cast_to=httpx2.Response,
+                options={**(options or {}), "headers": outgoing()},
             )
             answer = json.loads(response.content, parse_constant=_refuse_constant)
         except openai.APIConnectionError as error:
