@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from grader_service.errors import Usage
@@ -65,13 +65,19 @@ class ValidateRequest(BaseModel):
     grader: AnyGrader
 
 
+def _or_empty(item: Any) -> Any:
+    return {} if item is None else item
+
+
 class ScoreRequest(BaseModel):
     """What a training job posts to an endpoint grader (grader-api §9.2)."""
 
     model_config = _STRICT
 
     sample: dict[str, Any] = Field(description="The `sample` namespace, used as it is.")
-    item: dict[str, Any] = Field({}, description="The dataset row; fills `item`.")
+    item: Annotated[dict[str, Any], BeforeValidator(_or_empty)] = Field(
+        {}, description="The dataset row; fills `item`. null is as good as absent."
+    )
     trace_id: Annotated[str, Field(max_length=512)] | None = Field(
         None,
         description="The same `trace_id` and body within ten minutes get the same answer, graded once.",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -16,6 +17,13 @@ import pytest
 from tests.definitions import STRING_CHECK, TEXT_SIMILARITY, body
 from tests.http.test_errors import RUN
 from tests.processes import serving, start
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[str]:
+    """The address of a server that is a process of its own."""
+    with serving(sandbox="off") as running:
+        yield running.address
 
 
 @pytest.mark.parametrize(
@@ -87,6 +95,23 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_new() -> None:
         socket.create_connection((host, int(port)), timeout=5)
 
 
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET nowhere\r\n\r\n"]
+)
+def test_bytes_that_are_no_http_get_an_error_in_the_usual_form(quiet: str, sent: bytes) -> None:
+    host, port = quiet.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, text = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nx-request-id: req_" in head
+    assert f"\r\ncontent-length: {len(text)}".encode() in head
+    assert json.loads(text)["error"]["code"] == "invalid_http"
+
+
 def test_one_line_for_each_grade_and_nothing_of_the_sample() -> None:
     planted = "planted-sample-text"
     with serving(sandbox="off") as running:
@@ -95,6 +120,8 @@ def test_one_line_for_each_grade_and_nothing_of_the_sample() -> None:
         )
         httpx.post(running.address + RUN, json=body(STRING_CHECK, planted, item={}))
         httpx.post(running.address + RUN, json={"grader": {"type": planted}})
+        running.process.terminate()  # a line may come after its answer
+        running.process.wait(30)
         events = running.events()
         assert planted not in running.log.read_text()
     graded = [event for event in events if event["event"] == "graded"]

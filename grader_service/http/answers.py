@@ -8,13 +8,15 @@ from cachetools import TTLCache
 
 KEPT_SECONDS = 600.0
 KEPT_BYTES = 64 * 1024 * 1024
+ENTRY_BYTES = 600
+"""What an answer takes besides its own bytes: objects, key, places in the maps."""
 
 
 class Answers:
     """Encoded answers by the hash of what was asked, for ten minutes, at most 64 MiB of them."""
 
     def __init__(self) -> None:
-        self._kept: TTLCache[bytes, bytes] = TTLCache(KEPT_BYTES, KEPT_SECONDS, getsizeof=len)
+        self._kept: TTLCache[bytes, bytes] = TTLCache(KEPT_BYTES, KEPT_SECONDS, getsizeof=_size)
         self._in_work: dict[bytes, asyncio.Future[bytes]] = {}
 
     async def once(
@@ -39,8 +41,12 @@ class Answers:
         if done.cancelled() or done.exception() is not None:
             return
         answer = done.result()
-        if len(answer) <= KEPT_BYTES:
+        if _size(answer) <= KEPT_BYTES:
             self._kept[key] = answer
+
+
+def _size(answer: bytes) -> int:
+    return len(answer) + ENTRY_BYTES
 
 
 def _key(question: tuple[bytes, ...]) -> bytes:

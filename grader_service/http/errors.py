@@ -6,6 +6,7 @@ from types import MappingProxyType
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from grader_service import jsontext
 from grader_service.errors import RequestRefused
@@ -73,8 +74,21 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     """What the router itself raises: 404 and 405."""
     assert isinstance(error, HTTPException)
     message = error.detail
+    headers = error.headers
     if error.status_code == 404:
         message = f"There is no {request.url.path!r} here; /docs lists what there is."
     elif error.status_code == 405:
         message = f"{request.url.path!r} does not answer {request.method}."
-    return error_answer(RequestRefused(message, status=error.status_code, headers=error.headers))
+        headers = {"allow": ", ".join(_methods(request))}
+    return error_answer(RequestRefused(message, status=error.status_code, headers=headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """Of all routes with this path; the router names those of the first one only."""
+    found = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return sorted(found)

@@ -66,4 +66,8 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     for name, value in headers:
         if name == b"x-request-id" and _CLIENTS_ID.fullmatch(value):
             return value
+    return new_request_id()
+
+
+def new_request_id() -> bytes:
     return b"req_%032x" % random.getrandbits(128)

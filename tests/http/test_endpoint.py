@@ -62,6 +62,18 @@ def test_score(http: httpx.Client) -> None:
     assert reference["hash"] == http.get("/graders/capital").json()["hash"]
 
 
+def test_no_item_is_an_empty_one(http: httpx.Client) -> None:
+    sample = {"output_text": "Paris"}
+    without, null = (
+        http.post("/graders/capital", json={"sample": sample, **more})
+        for more in ({}, {"item": None})
+    )
+    assert without.status_code == null.status_code == 200
+    assert without.json()["score"] == null.json()["score"]
+    wrong = http.post("/graders/capital", json={"sample": sample, "item": []})
+    assert wrong.json()["error"]["param"] == "item"
+
+
 def test_the_jobs_own_sample_is_used_as_it_is(http: httpx.Client) -> None:
     assert http.post("/graders/tool", json=asked()).json()["score"] == 1.0
 

@@ -45,6 +45,12 @@ def test_wrong_method(http: httpx.Client) -> None:
     assert answer.headers["x-should-retry"] == "false"
 
 
+def test_wrong_method_where_two_are_right(http: httpx.Client) -> None:
+    answer = http.delete("/graders/capital")
+    check_form(answer, 405)
+    assert answer.headers["allow"] == "GET, POST"
+
+
 @pytest.mark.parametrize(
     "text",
     [
