@@ -4,12 +4,13 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 
-from grader_service.events import ObserveSandbox, SandboxOpened
+from grader_service.events import ObserveSandbox, SandboxOpened, SandboxRan, SandboxWorkerLost
 from grader_service.sandbox import inside
 from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Sandbox
 from grader_service.sandbox.bubblewrap import Visible, open_bubblewrap
 from grader_service.sandbox.docker import Containers, open_docker
 from grader_service.sandbox.engine import Engine, LaunchFailed, Limits
+from grader_service.sandbox.late import open_late
 from grader_service.sandbox.off import NoSandbox
 from grader_service.sandbox.pool import Sizes, open_pool
 from grader_service.sandbox.warm import WarmSandbox
@@ -20,9 +21,31 @@ _WORKERS_PER_CPU = 8
 
 @contextlib.asynccontextmanager
 async def open_sandbox(settings: Settings, observe: ObserveSandbox) -> AsyncIterator[Sandbox]:
-    """The sandbox that the settings name; never fails, for a server without one still has other graders."""
+    """The sandbox that the settings name, as soon as it can be had; never fails, for there are other graders."""
     async with contextlib.AsyncExitStack() as stack:
-        yield await _choose(settings, observe, stack)
+        sandbox = await _choose(settings, observe, stack)
+        status = sandbox.status()
+        if status.engine != "off" or settings.sandbox == "off":
+            yield sandbox
+            return
+        told = _Changes(observe, status.reason)
+        looking = open_late(sandbox, lambda ends: _choose(settings, told, ends))
+        yield await stack.enter_async_context(looking)
+
+
+class _Changes:
+    """A listener that is not told again and again why there is no sandbox."""
+
+    def __init__(self, observe: ObserveSandbox, reason: str) -> None:
+        self._observe = observe
+        self._reason = reason
+
+    def __call__(self, event: SandboxOpened | SandboxRan | SandboxWorkerLost) -> None:
+        if isinstance(event, SandboxOpened):
+            if event.reason == self._reason:
+                return
+            self._reason = event.reason
+        self._observe(event)
 
 
 async def _choose(

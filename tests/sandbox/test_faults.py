@@ -15,7 +15,7 @@ from typing import Any
 import docker
 import pytest
 
-from grader_service.errors import SandboxOverloaded, SandboxUnavailable
+from grader_service.errors import SandboxOff, SandboxOverloaded, SandboxUnavailable
 from grader_service.events import SandboxOpened, SandboxWorkerLost
 from grader_service.sandbox.base import DEFAULT_IMAGE_TAG, Program
 from grader_service.sandbox.docker import is_old_runc
@@ -60,6 +60,26 @@ def ours(api: Any, owner: int | None = None) -> list[str]:
     mark = f"/{owner or os.getpid()}/"
     found = api.containers(all=True, filters={"label": "grader-service.sandbox"})
     return [each["Id"] for each in found if mark in each["Labels"]["grader-service.owner"]]
+
+
+async def test_an_engine_that_comes_later_is_found(api: Any, tmp_path: Path) -> None:
+    engine = Settings().docker_host or "unix:///var/run/docker.sock"
+    proxy = EngineProxy(tmp_path / "engine.sock", engine)
+    before = set(ours(api))
+    seen: list[Any] = []
+    settings = Settings(sandbox="docker", docker_host=proxy.address, sandbox_spares=0)
+    async with open_sandbox(settings, seen.append) as sandbox:
+        with pytest.raises(SandboxOff, match="does not answer"):
+            await sandbox.run(Program(PLAIN, {}, {"n": 7}))
+        await proxy.start()
+        while sandbox.status().engine == "off":
+            await asyncio.sleep(0.05)
+        assert (await sandbox.run(Program(PLAIN, {}, {"n": 7}))).value == 1
+        assert set(ours(api)) - before
+    await proxy.stop()
+    assert not set(ours(api)) - before
+    opened = [event.engine for event in seen if isinstance(event, SandboxOpened)]
+    assert opened == ["off", "docker"]
 
 
 async def test_killed_busy_worker_costs_no_answer(api: Any) -> None:
