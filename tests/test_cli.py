@@ -32,6 +32,29 @@ def test_run_writes_json_into_a_pipe(tmp_path: Path) -> None:
     assert answer["sub_rewards"] == {"exact": 1.0, "near": 1.0}
 
 
+def test_what_compares_no_texts_needs_no_data_for_it(tmp_path: Path) -> None:
+    def graded(grader: dict) -> tuple[int, str]:
+        given = (
+            "run",
+            write(tmp_path, grader),
+            "--item",
+            '{"answer": "Paris"}',
+            "--sample",
+            "Paris",
+        )
+        process = start(*given, sandbox="off", nltk_data="/nowhere")
+        _, errors = process.communicate(timeout=60)
+        return process.returncode, errors
+
+    assert graded(STRING_CHECK) == (0, "")
+    code, errors = graded(MULTI)
+    assert code == 2
+    assert "make install" in errors
+    process = start("validate", write(tmp_path, MULTI), sandbox="off", nltk_data="/nowhere")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
 def test_run_takes_files(tmp_path: Path) -> None:
     (tmp_path / "item.json").write_text('{"answer": "Paris"}')
     (tmp_path / "sample.txt").write_text("Paris")

@@ -86,13 +86,16 @@ def _row(given: str) -> dict[str, Any]:
 
 
 async def _grade(grader: Grader, item: dict[str, Any], sample: str) -> Result:
-    async with open_engines(settings.read({}), lambda _event: None) as engines:
+    compares = any(part.type == "text_similarity" for part in grader.parts().values())
+    chosen = settings.read({"processes": 1})
+    async with open_engines(chosen, lambda _event: None, compares=compares) as engines:
         await grader.check(engines)
         return await grader.grade(Context(item=item, sample=sample_of(sample), engines=engines))
 
 
 async def _check(grader: Grader) -> list[str]:
-    async with open_engines(settings.read({}), lambda _event: None) as engines:
+    chosen = settings.read({"processes": 1})
+    async with open_engines(chosen, lambda _event: None, compares=False) as engines:
         return await grader.check(engines)
 
 
