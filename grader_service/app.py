@@ -73,6 +73,21 @@ def create_app(
                 "deadline_seconds": settings.deadline_seconds,
             }
 
+    app = _documented(lifespan)
+
+    def guarded(inner: ASGIApp) -> ASGIApp:
+        limited = limits.Limits(
+            inner, settings.max_body_bytes, settings.share(settings.max_in_flight)
+        )
+        metrics.watch_in_flight(limited.in_flight)
+        return tracing.around(observed.Observed(auth.Auth(limited, keyring), observe))
+
+    app.add_middleware(guarded)
+    return app
+
+
+def _documented(lifespan: Callable[[FastAPI], Any]) -> FastAPI:
+    """The routes and the form of their errors."""
     app = Documented(
         title="grader-service",
         version=__version__,
@@ -84,13 +99,4 @@ def create_app(
     for routes in (openai.router(), endpoint.router(), operations.router()):
         app.router.routes.extend(routes.routes)
     errors.install(app)
-
-    def guarded(inner: ASGIApp) -> ASGIApp:
-        limited = limits.Limits(
-            inner, settings.max_body_bytes, settings.share(settings.max_in_flight)
-        )
-        metrics.watch_in_flight(limited.in_flight)
-        return tracing.around(observed.Observed(auth.Auth(limited, keyring), observe))
-
-    app.add_middleware(guarded)
     return app

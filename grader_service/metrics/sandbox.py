@@ -53,6 +53,9 @@ class SandboxMetrics:
             registry=registry,
         )
         self._lost = {reason: lost.labels(reason) for reason in LOSSES}
+        self._make_gauges(registry)
+
+    def _make_gauges(self, registry: CollectorRegistry) -> None:
         self._workers = Gauge(
             "grader_sandbox_workers",
             "Workers by state.",
