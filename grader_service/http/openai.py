@@ -7,7 +7,7 @@ from grader_service.graders.base import Grader
 from grader_service.graders.context import Engines
 from grader_service.http.auth import DOCUMENTED
 from grader_service.http.caller import caller_of
-from grader_service.http.failures import refuse_without_budget
+from grader_service.http.failures import refuse_shed
 from grader_service.http.json_route import JsonRoute
 from grader_service.sample import sample_of
 from grader_service.wire import (
@@ -33,7 +33,7 @@ async def run(body: RunRequest, request: Request) -> RunAnswer:
     if item is None:
         item = {} if body.reference_answer is None else {"reference_answer": body.reference_answer}
     result = await body.grader.grade(caller.context(item, sample_of(body.model_sample)))
-    refuse_without_budget(result)
+    refuse_shed(result)
     return run_answer(result)
 
 

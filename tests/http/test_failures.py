@@ -6,10 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from grader_service.errors import SandboxOverloaded
 from grader_service.settings import Settings
 from tests.definitions import LABEL_MODEL, MULTI, PYTHON, SCORE_MODEL, body
+from tests.fakes.sandbox import ScriptedSandbox
 from tests.fakes.upstream import error, obliging, serving_upstream, verdict
 from tests.http.test_errors import RUN, check_form
+from tests.opening import opening
 from tests.serving import serving
 
 
@@ -63,6 +66,36 @@ def test_a_budget_that_is_used_up_is_a_429_on_both_faces(tmp_path: Path) -> None
     for answer in answers:
         assert check_form(answer, 429)["code"] == "budget_exhausted"
         assert answer.headers["x-should-retry"] == "false"
+
+
+def test_a_full_queue_is_a_429_on_both_faces(tmp_path: Path) -> None:
+    (tmp_path / "code.json").write_text(json.dumps(PYTHON))
+    sandbox = ScriptedSandbox([SandboxOverloaded("all are busy")] * 2)
+    quiet = Settings(sandbox="off", log_level="error", catalogue=tmp_path)
+    posted = {"sample": {"output_text": "x"}, "item": {}}
+    with serving(quiet, opening(sandbox=sandbox)) as address:
+        answers = [
+            httpx.post(address + RUN, json=body(PYTHON)),
+            httpx.post(address + "/graders/code", json=posted),
+        ]
+    for answer in answers:
+        assert check_form(answer, 429)["code"] == "sandbox_overloaded"
+        assert int(answer.headers["retry-after"]) >= 1
+        assert "x-should-retry" not in answer.headers
+
+
+def test_a_full_queue_after_a_judge_was_paid_is_no_429() -> None:
+    """The SDK would repeat it without a word, and pay again."""
+    both = {**MULTI, "graders": {"code": PYTHON, "judge": SCORE_MODEL}}
+    both["calculate_output"] = "code + judge"
+    sandbox = ScriptedSandbox([SandboxOverloaded("all are busy")])
+    with (
+        serving_upstream(verdict(0.5)) as upstream,
+        serving(settings(upstream), opening(sandbox=sandbox)) as address,
+    ):
+        answer = httpx.post(address + RUN, json=body(both))
+    assert answer.status_code == 200
+    assert answer.json()["metadata"]["errors"]["python_grader_server_error"] is True
 
 
 @pytest.mark.parametrize("status", [500, 401])
