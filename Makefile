@@ -9,7 +9,7 @@ NLTK   := .nltk_data
 MYPY_PATHS := grader_service
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format serve bench lock image packages clean
+.PHONY: help install demo test check format serve bench load lock image packages clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ packages: install ## the sandbox's packages for bubblewrap, where there is no Do
 
 bench: install ## figures, as ratios taken in one run
 	$(BIN)/python -m tests.bench
+
+load: install ## load and faults, some 25 minutes; python -m tests.load --help names the parts
+	$(BIN)/python -m tests.load
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra redis --extra postgres --extra otel pyproject.toml -o deploy/requirements/service.txt

@@ -69,11 +69,12 @@ def on_terminal(*arguments: str, **settings: Any) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def serving(**settings: Any) -> Iterator[Serving]:
+def serving(log_folder: Path | None = None, **settings: Any) -> Iterator[Serving]:
     """A server on a free port; ended by SIGTERM, at worst by SIGKILL. Its log goes to a file: a pipe would fill."""
     with contextlib.ExitStack() as stack:
-        log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "log"
-        stream = stack.enter_context(log.open("w"))
+        folder = log_folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        log = folder / "log"
+        stream = stack.enter_context(log.open("a"))
         process = start("serve", "--port", "0", "--log-format", "json", log=stream, **settings)
         stack.callback(_end, process)
         yield Serving(process, _address(process, log), log)
@@ -88,6 +89,18 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
                 return str(json.loads(line)["url"])
         time.sleep(0.02)
     raise RuntimeError(f"the server did not come to listen: {log.read_text()}")
+
+
+@contextlib.contextmanager
+def upstream(seconds: float = 0.0, port: int = 0) -> Iterator[str]:
+    """The obliging judge's API in a process of its own; its base URL."""
+    command = [sys.executable, "-m", "tests.fakes.upstream", "--seconds", str(seconds)]
+    process = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        _end(process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

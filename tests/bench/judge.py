@@ -1,12 +1,9 @@
 """Model graders under load: a slow upstream is kept full, a queue costs time linear in its length, 64 identical grades are one call."""
 
 import asyncio
-import contextlib
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -26,21 +23,6 @@ P99_TARGET_MS = 20.0
 QUEUES = (250, 500, 1000)
 GROWTH_TARGET = 1.3
 ROUNDS = 3
-
-
-@contextlib.contextmanager
-def _upstream(seconds: float) -> Iterator[str]:
-    """The obliging upstream in a process of its own; its base URL."""
-    command = [sys.executable, "-m", "tests.fakes.upstream", "--seconds", str(seconds)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 async def _post(session: aiohttp.ClientSession, address: str, sent: Any) -> float:
@@ -81,7 +63,7 @@ def _keeps_full(console: Console) -> bool:
     ideal = GRADES * ANSWER_SECONDS / CONCURRENCY
     found = []
     with (
-        _upstream(ANSWER_SECONDS) as base_url,
+        processes.upstream(ANSWER_SECONDS) as base_url,
         processes.serving(
             sandbox="off", llm_base_url=base_url, llm_concurrency=CONCURRENCY
         ) as server,
@@ -117,7 +99,7 @@ async def _queued(base_url: str, grades: int) -> float:
 
 
 def _is_linear(console: Console) -> bool:
-    with _upstream(0.0) as base_url:
+    with processes.upstream(0.0) as base_url:
         best = {
             grades: min(asyncio.run(_queued(base_url, grades)) for _ in range(ROUNDS))
             for grades in QUEUES
@@ -146,7 +128,7 @@ async def _identical(address: str, base_url: str) -> int:
 
 def _shares(console: Console) -> bool:
     with (
-        _upstream(ANSWER_SECONDS) as base_url,
+        processes.upstream(ANSWER_SECONDS) as base_url,
         processes.serving(sandbox="off", llm_base_url=base_url) as server,
     ):
         calls = asyncio.run(_identical(server.address, base_url))

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
+
+from tests.bench.connection import Connection
 
 
 @dataclass(frozen=True)
@@ -48,42 +49,34 @@ def run(load: Load) -> Figures:
     return Figures(**json.loads(done.stdout))
 
 
-class _Client(asyncio.Protocol):
-    """One connection: sends, reads one whole answer, sends again."""
+class _Client(Connection):
+    """Sends, waits for the whole answer, sends again."""
 
     def __init__(self, request: bytes, wanted: bytes, end: float, pause: float) -> None:
+        super().__init__()
         self._request = request
         self._wanted = wanted
         self._end = end
         self._pause = pause
-        self._buffer = b""
         self._sent = self._due = 0.0
         self.right = self.wrong = 0
         self.seconds: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
         self._due = time.perf_counter()
         self._send()
 
     def _send(self) -> None:
         self._sent = time.perf_counter()
         if self._sent >= self._end:
-            self._transport.close()
+            self.transport.close()
             return
-        self._transport.write(self._request)
+        self.transport.write(self._request)
 
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, blank, rest = self._buffer.partition(b"\r\n\r\n")
-        if not blank:
-            return
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(rest) < length:
-            return
-        self._buffer = b""
-        self._count(head, rest)
+    def answered(self, head: bytes, body: bytes) -> None:
+        self._count(head, body)
         if not self._pause:
             self._send()
             return
