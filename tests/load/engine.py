@@ -65,12 +65,15 @@ def _own(folder: Path) -> Iterator[Engine]:
         )
         return done.stdout.strip().removeprefix("export DOCKER_HOST=")
 
+    def start() -> None:
+        script("start")
+
     address = script("status")
     pid_file = Path(address.removeprefix("unix://")).with_name("docker.pid")
     yield Engine(
         address,
         lambda: os.kill(int(pid_file.read_text()), signal.SIGKILL),
-        lambda: print(script("start"), end=""),
+        start,
     )
 
 

@@ -1,7 +1,7 @@
 """Three times what the server can do: the surplus is told to come back, what is accepted stays quick.
 
-The queue for python graders is sized as deploy/README.md says. The last row has the default settings, where
-callers wait rather than being sent away.
+The two limits are sized as deploy/README.md says. The last row has the default settings, where callers wait rather
+than being sent away.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from tests.load.report import Check, Options, Report, timed
 from tests.load.stage import MIX, Stage, honest, stage
 
 SECONDS = 40
+IN_FLIGHT = 24
 QUEUE = 4
 NORMAL = 0.8
 SURPLUS = 3
@@ -51,7 +52,7 @@ def _patient(options: Options, rate: float, seconds: float) -> list[dict[str, An
 
 def run(options: Options) -> Report:
     seconds = options.seconds / 4
-    with stage(options, sandbox_queue=QUEUE) as here:
+    with stage(options, max_in_flight=IN_FLIGHT, sandbox_queue=QUEUE) as here:
         capacity = _capacity(here, seconds / 2)
         before = _at(here, NORMAL * capacity, seconds, 2)
         surplus = _at(here, SURPLUS * capacity, seconds, 3)
@@ -84,6 +85,6 @@ def run(options: Options) -> Report:
     ]
     conditions = (
         f"capacity {capacity:.0f} requests/s of the mixture; normal is {NORMAL:.0%} of it, the middle rows have "
-        f"{SURPLUS} times it; GRADER_SANDBOX_QUEUE={QUEUE}, python graders in {engine}"
+        f"{SURPLUS} times it; GRADER_MAX_IN_FLIGHT={IN_FLIGHT}, GRADER_SANDBOX_QUEUE={QUEUE}, python graders in {engine}"
     )
     return Report("overload", conditions, rows, checks)

@@ -10,7 +10,7 @@ from tests.load.victims import kill_worker
 
 SECONDS = 60
 RATE = 50
-EVERY_SECONDS = 0.25
+EVERY_SECONDS = 0.75
 SHARES = {"python": 0.7, "string": 0.3}
 
 
