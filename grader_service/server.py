@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from grader_service.app import create_app
 from grader_service.errors import CannotStart
-from grader_service.http.protocol import Protocol
+from grader_service.http.patience import HEADERS_SECONDS, patient
 from grader_service.logs import open_log
 from grader_service.metrics.shared import Place
 from grader_service.settings import Settings
@@ -63,7 +63,7 @@ def serve(
 
     config = uvicorn.Config(
         remembering,
-        http=Protocol,
+        http=patient(min(HEADERS_SECONDS, settings.deadline_seconds)),
         access_log=False,
         log_config=None,
         log_level="critical",  # the app logs each request itself; uvicorn would add tracebacks

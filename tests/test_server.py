@@ -167,3 +167,42 @@ def test_a_server_without_standard_error_serves() -> None:
     finally:
         process.terminate()
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST / HTTP/1.1\r\nhost: x\r\n"], ids=["silent", "begun"])
+def test_a_request_that_does_not_begin_holds_no_connection(begun: bytes) -> None:
+    with serving(sandbox="off", deadline_seconds=0.5) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(begun)
+            assert connection.recv(100) == b""
+
+
+def test_a_connection_may_be_quiet_between_requests_and_its_answers_may_take_time() -> None:
+    """The limit is for headers alone."""
+    with serving(sandbox="off", deadline_seconds=0.5) as running, httpx.Client() as client:
+        for _ in range(3):
+            assert client.post(running.address + RUN, json=body(STRING_CHECK)).status_code == 200
+            time.sleep(0.7)
+        assert client.get(running.address + "/healthz").status_code == 200
+        pools = client._transport._pool.connections
+        assert len(pools) == 1
+
+
+def test_what_drips_after_a_refusal_holds_no_connection() -> None:
+    head = f"POST {RUN} HTTP/1.1\r\nhost: x\r\ncontent-length: 2000000\r\n\r\n".encode()
+    with serving(sandbox="off", deadline_seconds=0.5) as running:
+        host, port = running.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(head)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+            with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+                drip(connection, seconds=20)
+
+
+def drip(connection: socket.socket, seconds: float) -> None:
+    """Send a byte now and then."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        connection.sendall(b" ")
+        time.sleep(0.05)
