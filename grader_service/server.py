@@ -20,6 +20,9 @@ from grader_service.settings import Settings
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
+ACCEPTS = 32
+"""New connections that are taken in one turn of the event loop. uvloop takes one for each listening socket, so that
+new callers would wait while those that are there already keep the loop busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ def serve(
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit)
     try:
-        _Server(config, on_listening, member).run(sockets=[listener])
+        sockets = [listener, *(listener.dup() for _ in range(ACCEPTS - 1))]
+        _Server(config, on_listening, member).run(sockets=sockets)
     except SystemExit:
         if faults:
             raise faults[0] from None

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from tests.load import (
     capacity,
+    crowd,
     disk,
     engine,
     hostile,
@@ -36,6 +37,7 @@ PROGRAMS: Mapping[str, ModuleType] = {
     "mixed": mixed,
     "capacity": capacity,
     "overload": overload,
+    "crowd": crowd,
     "hostile": hostile,
     "workers": workers,
     "engine": engine,
