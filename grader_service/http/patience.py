@@ -19,7 +19,7 @@ def patient(seconds: float) -> type[asyncio.Protocol]:
     class Patient(Protocol):
         _late: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self._wait()
 
