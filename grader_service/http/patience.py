@@ -19,7 +19,7 @@ def patient(seconds: float) -> type[asyncio.Protocol]:
     class Patient(Protocol):
         _late: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
             self._wait()
 
