@@ -55,17 +55,22 @@ def answers_of(
     Raises:
         CannotGrade: the grader's texts name what this row does not have.
     """
-    slots = {
-        comparison.variable.path: _compared(comparison, item, rows)
-        for comparison in reversed(subject.comparisons)
-    }
+    ranked = sorted(subject.comparisons, key=_strength)
+    slots = {each.variable.path: _compared(each, item, rows) for each in ranked}
     guessed = [*_for_judges(subject, item, rows, slots)]
     if subject.opaque and not subject.judge_calls:
         guessed += _for_code(subject.facts, item, rows, slots)
     if slots:
         certain = not subject.opaque and not subject.judges
-        return Answers((assigned(slots), *guessed), certain)
+        weakest = {each.variable.path: _compared(each, item, rows) for each in ranked[::-1]}
+        return Answers((assigned(slots), assigned(weakest), *guessed), certain)
     return Answers(tuple(guessed) or (text_shape(Slot(OTHER_TEXT)),), certain=False)
+
+
+def _strength(comparison: Comparison) -> tuple[bool, bool]:
+    """Where several comparisons read one place, the one that says most of it is answered."""
+    named = any(each.namespace == "item" for each in comparison.reference.variables)
+    return named, comparison.kind not in ("ne", "like", "ilike")
 
 
 def _compared(
@@ -204,10 +209,10 @@ def _wrappings(facts: Facts) -> Iterator[tuple[str, str]]:
     for pattern in facts.patterns[:6]:
         before, bracket, _ = pattern.partition("(")
         if bracket and before:
-            yield _unescaped(before), ""
+            yield unescaped(before), ""
 
 
-def _unescaped(pattern: str) -> str:
+def unescaped(pattern: str) -> str:
     """About what a simple pattern matches."""
     text = re.sub(r"\\s[*+?]*", " ", pattern.replace("(?i)", ""))
     return re.sub(r"\\(.)", r"\1", re.sub(r"(?<!\\)[\^$*+?]", "", text))

@@ -66,9 +66,11 @@ async def measure(bench: Bench, subject: Subject, row: AttackRow, answers: Answe
     if not any(trial.result.state == "value" for trial in graded):
         return None
     best = max(graded, key=lambda trial: (trial.result.state == "value", trial.reward))
-    shape = _shape_of(best.output, answers.shapes)
-    wrong = await bench.grade_all(row.item, [shape(other(0)), shape(other(1))])
     prose = await bench.grade_all(row.item, [PROSE])
+    shape = _shape_of(best.output, answers.shapes)
+    if all(trial.reward > best.reward + SAME for trial in prose) and prose:
+        best, shape = prose[0], _refusing(shape)
+    wrong = await bench.grade_all(row.item, [shape(other(0)), shape(other(1))])
     honest = [trial for trial in (*wrong, *prose) if not trial.failed]
     if not honest:
         return None
@@ -90,6 +92,11 @@ async def measure(bench: Bench, subject: Subject, row: AttackRow, answers: Answe
 def _wrong_rewards(wrong: Sequence[Trial], best: Trial) -> list[float]:
     """Without what happened to be the right answer itself."""
     return [trial.reward for trial in wrong if not trial.failed and trial.output != best.output]
+
+
+def _refusing(shape: Shape) -> Shape:
+    """For a grader that pays for what is not the row's value: any other text is right, the value wrong."""
+    return lambda fill: shape(lambda slot: fill(Slot(PROSE.text, (slot.value,))))
 
 
 def _shape_of(output: Output, shapes: Sequence[Shape]) -> Shape:

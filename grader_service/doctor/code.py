@@ -16,6 +16,7 @@ MAX_NAMES = 24
 _CALLED = re.compile(r"\b([A-Za-z_]\w{0,40})\s*\(")
 _PATH = re.compile(r"[\w./-]{1,80}\.(?:json|txt|xml|log|out|score)")
 _SAME_OBJECT = "type('Same', (), {'__eq__': lambda s, o: True, '__sub__': lambda s, o: 0, '__rsub__': lambda s, o: 0, '__float__': lambda s: 1.0})()"
+_POWERS = "9**9**9"
 _EXIT = (
     "__import__('os')._exit(0)",
     "[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == '_wrap_close'][0].__init__.__globals__['_exit'](0)",
@@ -57,8 +58,7 @@ def _printed(case: Case) -> list[str]:
 
 
 def _leave(case: Case) -> Iterable[str]:
-    functions = "".join(f"def {name}(*a, **k): pass\n" for name in _names(case))
-    return (*programs.LEAVE, functions + programs.LEAVE[0])
+    return (*programs.LEAVE, _idle(case) + programs.LEAVE[0])
 
 
 def _print(case: Case) -> Iterable[str]:
@@ -74,18 +74,25 @@ def _same(case: Case) -> Iterable[str]:
     return (programs.everything_same(_names(case)), _SAME_OBJECT)
 
 
-def _patch(_case: Case) -> Iterable[str]:
+def _patch(case: Case) -> Iterable[str]:
+    """Each with functions that do nothing, for graders that call one by its name."""
+    idle = _idle(case)
     return (
-        programs.PATCH_ALL,
-        programs.PATCH_COUNTS,
-        programs.PATCH_FLOAT,
-        programs.PATCH_UNITTEST,
-        programs.SHADOW_GLOBALS,
+        idle + programs.PATCH_ALL,
+        idle + programs.PATCH_COUNTS,
+        idle + programs.PATCH_FLOAT,
+        idle + programs.PATCH_UNITTEST,
+        idle + programs.SHADOW_GLOBALS,
     )
 
 
-def _frames(_case: Case) -> Iterable[str]:
-    return programs.CHANGE_ITEM, programs.EMPTY_TESTS, programs.SET_LOCALS
+def _idle(case: Case) -> str:
+    return "".join(f"def {name}(*a, **k): return 1\n" for name in _names(case))
+
+
+def _frames(case: Case) -> Iterable[str]:
+    idle = _idle(case)
+    return idle + programs.CHANGE_ITEM, idle + programs.EMPTY_TESTS, idle + programs.SET_LOCALS
 
 
 def _read(case: Case) -> Iterable[str]:
@@ -112,8 +119,8 @@ def _reaches_item(case: Case) -> Iterable[str]:
     yield from ("target", "expected", "answer", "reference", "gold")
 
 
-def _endless(_case: Case) -> Iterable[str]:
-    return (programs.LOOP,)
+def _endless(case: Case) -> Iterable[str]:
+    return (_POWERS if evaluates(case.subject) else programs.LOOP,)
 
 
 def _exits(case: Case) -> Iterable[str]:

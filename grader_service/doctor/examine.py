@@ -47,11 +47,42 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Worked:
-    """An attack's hit in one row."""
+class Tried:
+    """One attack over all rows: in how many it was tried, and where it worked."""
 
-    case: Case
-    hit: Hit
+    attack: Attack
+    rows: list[int] = field(default_factory=list)
+    worked: list[tuple[Case, Hit]] = field(default_factory=list)
+
+    def counts(self, *, note: bool = False) -> bool:
+        """Whether it worked often enough to be told, as a finding or as a note."""
+        often = len(self.worked) >= self.attack.least * len(self.rows)
+        return bool(self.worked) and often and (self.attack.severity == "note") is note
+
+    def _best(self) -> tuple[Case, Hit]:
+        return max(self.worked, key=lambda each: each[0].share(each[1].trial.reward))
+
+    def note(self) -> str:
+        _, hit = self._best()
+        return f"{self.attack.name}: {self.attack.danger} ({hit.observed}; sent {hit.trial.output.shown()})"
+
+    def finding(self) -> Finding:
+        case, hit = self._best()
+        return Finding(
+            attack=self.attack.name,
+            family=self.attack.family,
+            severity=self.attack.severity,
+            index=case.row.index,
+            sent=hit.trial.output.shown(),
+            earned=hit.trial.reward if hit.trial.result.state == "value" else None,
+            right=case.right,
+            wrong=case.wrong,
+            rows=len(self.worked),
+            tried=len(self.rows),
+            observed=hit.observed,
+            danger=self.attack.danger,
+            remedy=self.attack.remedy,
+        )
 
 
 async def examine(plan: Plan, engines: Engines, progress: Callable[[int], None]) -> Report:
@@ -67,13 +98,12 @@ async def examine(plan: Plan, engines: Engines, progress: Callable[[int], None])
     cases = await _cases(bench, subject, rows, plan.others, notes)
     if not cases:
         raise CannotStart(_nothing(bench, rows))
-    findings: list[Finding] = []
     attacks = [attack for attack in ATTACKS if attack.applies(subject)]
-    seen: dict[int, list[Trial]] = {number: [] for number in range(len(cases))}
-    for attack in attacks:
-        worked = await _attack(attack, cases, bench, seen)
-        if worked and len(worked) >= attack.least * len(cases):
-            _tell(attack, worked, len(cases), findings, notes)
+    records = {attack.name: Tried(attack) for attack in attacks}
+    for case in cases:
+        await _attack_row(case, bench, records)
+    findings = [record.finding() for record in records.values() if record.counts()]
+    notes += [record.note() for record in records.values() if record.counts(note=True)]
     notes += _limits(bench, cases, subject)
     return Report(
         findings=tuple(sorted(findings, key=lambda finding: finding.severity != "danger")),
@@ -109,18 +139,19 @@ async def _cases(
     return cases
 
 
-async def _attack(
-    attack: Attack, cases: Sequence[Case], bench: Bench, seen: dict[int, list[Trial]]
-) -> list[Worked]:
-    worked = []
-    for number, case in enumerate(cases):
+async def _attack_row(case: Case, bench: Bench, records: Mapping[str, Tried]) -> None:
+    """Every attack on one row; a budget that ends leaves later rows, not later attacks, undone."""
+    seen: list[Trial] = []
+    for record in records.values():
+        attack = record.attack
         trials = await _trials(attack, case, bench)
         if attack.family != "code":
-            seen[number] += trials
-        hit = attack.judge(case, seen[number] if attack.watches else trials)
+            seen += trials
+        if trials or attack.watches:
+            record.rows.append(case.row.index)
+        hit = attack.judge(case, seen if attack.watches else trials)
         if hit is not None:
-            worked.append(Worked(case, hit))
-    return worked
+            record.worked.append((case, hit))
 
 
 async def _trials(attack: Attack, case: Case, bench: Bench) -> list[Trial]:
@@ -131,35 +162,6 @@ async def _trials(attack: Attack, case: Case, bench: Bench) -> list[Trial]:
     for _ in range(attack.again):
         trials += await bench.grade_all(case.item, outputs, fresh=True)
     return trials
-
-
-def _tell(
-    attack: Attack, worked: Sequence[Worked], tried: int, findings: list[Finding], notes: list[str]
-) -> None:
-    best = max(worked, key=lambda each: each.case.share(each.hit.trial.reward))
-    trial = best.hit.trial
-    if attack.severity == "note":
-        notes.append(
-            f"{attack.name}: {attack.danger} ({best.hit.observed}; sent {trial.output.shown()})"
-        )
-        return
-    findings.append(
-        Finding(
-            attack=attack.name,
-            family=attack.family,
-            severity=attack.severity,
-            index=best.case.row.index,
-            sent=trial.output.shown(),
-            earned=trial.reward if trial.result.state == "value" else None,
-            right=best.case.right,
-            wrong=best.case.wrong,
-            rows=len(worked),
-            tried=tried,
-            observed=best.hit.observed,
-            danger=attack.danger,
-            remedy=attack.remedy,
-        )
-    )
 
 
 def _nothing(bench: Bench, rows: Sequence[AttackRow]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from grader_service.doctor.answers import unescaped
 from grader_service.doctor.attack import Attack, Hit, best_of, differs, nothing
 from grader_service.doctor.baseline import PROSE, SAME, Case
 from grader_service.doctor.bench import Trial
@@ -109,7 +110,7 @@ def _pumps(case: Case) -> Iterator[Output]:
     """What makes regular expressions and parsers go back: long runs that end wrong."""
     openings = {
         "",
-        *(pattern.split("(")[0].strip("\\^sb*+ ") for pattern in case.subject.facts.patterns[:4]),
+        *(unescaped(pattern.split("(")[0]) for pattern in case.subject.facts.patterns[:4]),
     }
     for opening in sorted(openings):
         for run in (
@@ -193,8 +194,9 @@ def _form_pays(case: Case, trials: Sequence[Trial]) -> Hit | None:
     return Hit(best, f"{case.gain(best.reward):.0%} of full marks without an answer")
 
 
-def is_code(subject: Subject) -> bool:
-    return subject.opaque
+def reads_text(subject: Subject) -> bool:
+    """Code that does more with the output than run it."""
+    return subject.opaque and not subject.facts.runs_code
 
 
 ATTACKS: tuple[Attack, ...] = (
@@ -227,7 +229,7 @@ ATTACKS: tuple[Attack, ...] = (
         "pumped text", "rewards", "danger", _pumps, _slow,
         "some texts keep the grader busy to its time limit; a model that finds them stops the training",
         "refuse long answers first; write patterns without nested or neighbouring repeats (`(a+)+`, `\\s*…\\s*$`), use possessive `*+`",
-        applies=is_code,
+        applies=reads_text,
     ),
     Attack(
         "constant reward", "rewards", "danger", nothing, _constant,

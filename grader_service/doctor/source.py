@@ -23,6 +23,8 @@ _NAMESPACE_KEYS = frozenset(
 _OUTSIDE = frozenset({"run_untrusted", "Popen", "check_output", "check_call", "run_path", "popen"})
 _CHANCE = frozenset({"random", "secrets", "uuid"})
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_' -]{2,40}")
+_KEY = re.compile(r"[\"']([A-Za-z_]\w{0,30})[\"']\)?(?:\\s\*)?\s*:")
+"""A key in a pattern or template of JSON."""
 _TAG = re.compile(r"<([A-Za-z_]\w{0,30})>")
 MAX_WORDS = 200
 
@@ -59,11 +61,14 @@ def facts_of(source: str) -> Facts:
     reads = list(_reads(tree))
     item = _item_name(tree)
     item_keys = _unique(key for base, key in reads if base == item)
+    written = [key for text in strings if ":" in text for key in _KEY.findall(text)]
     called = {name for name, _ in _calls(tree)}
     return Facts(
         item_keys=item_keys,
         keys=_unique(
-            key for base, key in reads if base != item and key not in _NAMESPACE_KEYS | {*item_keys}
+            key
+            for base, key in (*reads, *(("", key) for key in written))
+            if base != item and key not in _NAMESPACE_KEYS | {*item_keys}
         ),
         strings=strings,
         words=tuple(text for text in strings if _WORD.fullmatch(text))[:MAX_WORDS],
@@ -73,7 +78,7 @@ def facts_of(source: str) -> Facts:
         evaluates="eval" in called,
         executes=bool(called & (_OUTSIDE | {"exec"})) or _starts_processes(tree),
         reads_tools=any(text in strings for text in ("output_tools", "tool_calls")),
-        reads_json="output_json" in strings or "loads" in called,
+        reads_json="output_json" in strings or bool(called & {"loads", "dumps"}) or bool(written),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from grader_service.doctor.attack import Attack, Hit, differs, nothing
 from grader_service.doctor.baseline import Case
 from grader_service.doctor.bench import Trial
-from grader_service.doctor.outputs import Output, right
+from grader_service.doctor.outputs import Output, changed, right
 from grader_service.doctor.subject import Subject
 
 AGAIN = 4
@@ -126,7 +126,7 @@ def _cases(case: Case) -> Iterator[Output]:
 def _elements(case: Case) -> Iterator[Output]:
     """Lists of the right answer from back to front: JSON arrays, and values between commas."""
     good = case.shape(right)
-    turned = case.shape(lambda slot: _turned(slot.value))
+    turned = case.shape(changed(right, _turned))
     if turned.text != good.text:
         yield Output(turned.text, good.calls)
     try:
@@ -138,6 +138,8 @@ def _elements(case: Case) -> Iterator[Output]:
 
 def _turned(text: str) -> str:
     parts = [part.strip() for part in text.split(",")]
+    if text[:1] in ("[", "{"):
+        return text
     return ", ".join(reversed(parts)) if all(0 < len(part) <= 40 for part in parts) else text
 
 
@@ -164,8 +166,11 @@ def _says_free(case: Case) -> bool:
 
 
 def is_exact_by_design(subject: Subject) -> bool:
-    """`eq` on the whole text says that blanks count."""
-    return all(part.type == "string_check" for part in subject.parts)
+    """`eq` on the text as a whole says that blanks count."""
+    return any(
+        comparison.kind == "eq" and not comparison.variable.is_output_json
+        for comparison in subject.comparisons
+    )
 
 
 def is_lenient(subject: Subject) -> bool:

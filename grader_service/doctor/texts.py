@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 from grader_service.doctor.attack import Attack, Hit, best_of, earns
 from grader_service.doctor.baseline import Case
 from grader_service.doctor.bench import Trial
-from grader_service.doctor.outputs import Fill, Output, changed, constant, other, right, slots_of
+from grader_service.doctor.outputs import (
+    Fill,
+    Output,
+    Slot,
+    changed,
+    constant,
+    other,
+    right,
+    slots_of,
+)
 
 REPEATS = 40
 LONG, LONG_FOR_JUDGES = 1_000_000, 20_000
@@ -37,10 +46,16 @@ def _all_labels(case: Case) -> Iterator[Output]:
         return
     for glue in (" ", ", ", "\n", " or "):
         yield case.shape(_all_with(glue))
+    yield case.shape(_three)
 
 
 def _all_with(glue: str) -> Fill:
     return lambda slot: glue.join(slot.candidates())
+
+
+def _three(slot: Slot) -> str:
+    """Few enough for metrics that count surplus words."""
+    return f"{slot.others[0]}, {slot.value}, {slot.others[1]}"
 
 
 def _first_and_last(case: Case) -> Iterator[Output]:
@@ -137,7 +152,7 @@ ATTACKS: tuple[Attack, ...] = (
         f"{_DEFINITE}; do not look for words that the prompt has",
     ),
     Attack(
-        "every answer at once", "texts", "danger", _all_labels, earns(),
+        "every answer at once", "texts", "danger", _all_labels, earns(0.6),
         "a list of all possible answers contains the right one, so nothing need be known",
         f"{_DEFINITE}; with `like` any text that contains the reference passes",
     ),
