@@ -20,7 +20,7 @@ from grader_service.cli.output import UNGRADED, AsJson, output, write_json
 from grader_service.datasets.rows import Row, read_rows
 from grader_service.doctor.bench import Budget
 from grader_service.doctor.examine import Plan, examine
-from grader_service.doctor.findings import Finding, Report
+from grader_service.doctor.findings import Family, Finding, Report
 from grader_service.doctor.outputs import Output
 from grader_service.doctor.rows import AttackRow
 from grader_service.doctor.samples import output_of, read_samples
@@ -42,6 +42,9 @@ def doctor(
         Path | None, typer.Option(help="JSONL of outputs to these rows, good and bad ones.")
     ] = None,
     rows: Annotated[int, typer.Option(min=1, max=50, help="Rows to attack.")] = 3,
+    only: Annotated[
+        list[Family] | None, typer.Option(help="Attacks of this family alone; may be repeated.")
+    ] = None,
     skip_judge: Annotated[
         bool, typer.Option("--skip-judge", help="Ask no judge: each gives a fixed verdict.")
     ] = False,
@@ -57,7 +60,9 @@ def doctor(
     grader = load(file)
     _announce(Subject(grader), max_judge_calls, skip_judge)
     attacked, others = _rows(data, samples, rows)
-    plan = Plan(grader, attacked, others, Budget(max_grades, max_judge_calls, max_seconds))
+    plan = Plan(
+        grader, attacked, others, only or (), Budget(max_grades, max_judge_calls, max_seconds)
+    )
     with output(as_json) as console:
         with _progress(console, max_grades) as progress:
             report = asyncio.run(_examine(plan, grade_seconds, skip_judge, progress))

@@ -36,6 +36,7 @@ _WRAPPINGS = (
     ("```python\n", "\n```"),
     ("```json\n", "\n```"),
 )
+_PROGRAM_WRAPPINGS = (("", ""), ("```python\n", "\n```"))
 Path = tuple[str | int, ...]
 
 
@@ -200,7 +201,7 @@ def _for_code(
 
 
 def _wrappings(facts: Facts) -> Iterator[tuple[str, str]]:
-    yield from _WRAPPINGS
+    yield from _PROGRAM_WRAPPINGS if facts.runs_code else _WRAPPINGS
     for tag in facts.tags[:4]:
         before = "".join(
             f"<{each}>First things first.</{each}>\n" for each in facts.tags[:4] if each != tag

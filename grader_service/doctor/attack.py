@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from grader_service.doctor.baseline import SAME, Case
 from grader_service.doctor.bench import Trial
-from grader_service.doctor.findings import Severity
+from grader_service.doctor.findings import Family, Severity
 from grader_service.doctor.outputs import Output
 from grader_service.doctor.subject import Subject
 
@@ -34,6 +34,11 @@ def always(_subject: Subject) -> bool:
     return True
 
 
+def reads_text(subject: Subject) -> bool:
+    """Not for what executes the output: there a text is at best a program with a fault."""
+    return not subject.facts.runs_code
+
+
 def earns(share: float = HALF) -> Judge:
     """An output earned at least this share of what a right answer earns beyond a wrong one."""
 
@@ -60,11 +65,12 @@ class Attack:
     """One line of the table.
 
     `watches` says that `judge` gets all trials of the row, those of the other attacks too. `again` is
-    how often each output is graded anew. It counts where it worked in at least `least` of the rows.
+    how often each output is graded anew; `confirmed` that the output which worked must work once more,
+    for what a busy machine alone could bring about. It counts where it worked in at least `least` of the rows.
     """
 
     name: str
-    family: str
+    family: Family
     severity: Severity
     probes: Probes
     judge: Judge
@@ -73,4 +79,5 @@ class Attack:
     applies: Callable[[Subject], bool] = always
     watches: bool = False
     again: int = 0
+    confirmed: bool = False
     least: float = 0.34

@@ -20,7 +20,7 @@ class Budget:
     """The most that one examination may take; a grade that would exceed it is not begun."""
 
     grades: int = 3000
-    judge_calls: int = 150
+    judge_calls: int = 200
     seconds: float = 600.0
 
 
@@ -78,7 +78,8 @@ class Bench:
 
         An output that this very item has seen is not graded again, unless `fresh`.
         """
-        trials = await asyncio.gather(*(self._grade(item, output, fresh) for output in outputs))
+        wanted = dict.fromkeys(outputs)
+        trials = await asyncio.gather(*(self._grade(item, output, fresh) for output in wanted))
         return [trial for trial in trials if trial is not None]
 
     async def _grade(self, item: Mapping[str, Any], output: Output, fresh: bool) -> Trial | None:

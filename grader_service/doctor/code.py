@@ -1,5 +1,6 @@
 """Outputs for graders that execute what the model wrote: programs and expressions that solve nothing."""
 
+import json
 import keyword
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,16 @@ def _in_forms(case: Case, sources: Iterable[str]) -> Iterator[Output]:
         else:
             yield Output(source)
         yield case.shape(constant(source))
+        yield from _in_guessed_forms(case, source)
+
+
+def _in_guessed_forms(case: Case, source: str) -> Iterator[Output]:
+    """Where no right answer shows the form: in the tags and under the keys that the grader's source names."""
+    facts = case.subject.facts
+    if case.right is None and facts.tags:
+        yield Output(f"<{facts.tags[-1]}>{source}</{facts.tags[-1]}>")
+    if case.right is None and facts.reads_json and facts.keys:
+        yield Output(json.dumps(dict.fromkeys(facts.keys, source)))
 
 
 def _programs(make: Callable[[Case], Iterable[str]]) -> Callable[[Case], Iterator[Output]]:
@@ -66,7 +77,7 @@ def _print(case: Case) -> Iterable[str]:
     return (
         programs.prints(printed),
         programs.prints_and_leaves(printed),
-        *(programs.prints([text]) for text in printed[:8]),
+        *(programs.prints([text]) for text in printed[:3]),
     )
 
 
@@ -110,8 +121,10 @@ def _results(case: Case) -> Iterable[str]:
     return (programs.writes_results([*dict.fromkeys([*paths, *usual])][:30]),)
 
 
-def _reaches_item(case: Case) -> Iterable[str]:
+def _reaches_item(case: Case) -> Iterator[str]:
     """Expressions that name what `eval` can see where it stands."""
+    if not evaluates(case.subject):
+        return
     keys = case.subject.facts.item_keys or tuple(case.item)
     for key in keys[:6]:
         for form in ("item[{!r}]", "float(item[{!r}])", "str(item[{!r}])"):
@@ -148,6 +161,7 @@ def _beats_wrong(case: Case, trials: Sequence[Trial]) -> Hit | None:
 
 
 def runs_code(subject: Subject) -> bool:
+    """What is seen to execute the output; of an endpoint nothing is seen."""
     return subject.facts.runs_code or (subject.opaque and not subject.has_source)
 
 
@@ -187,5 +201,6 @@ ATTACKS: tuple[Attack, ...] = (
         "an output holds the grade for its whole time limit; many of them stop the training",
         "run the code apart, with a time limit of seconds (`run_untrusted(…, timeout_seconds=5)`)",
         applies=runs_code,
+        confirmed=True,
     ),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """One examination: rows, honest answers, then every attack of the table, and what worked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader_service.doctor import (
@@ -16,7 +16,7 @@ from grader_service.doctor.answers import answers_of
 from grader_service.doctor.attack import Attack, Hit
 from grader_service.doctor.baseline import Case, measure
 from grader_service.doctor.bench import Bench, Budget, Trial
-from grader_service.doctor.findings import Finding, Report
+from grader_service.doctor.findings import Family, Finding, Report
 from grader_service.doctor.rows import AttackRow, made_up
 from grader_service.doctor.subject import Subject
 from grader_service.errors import CannotGrade, CannotStart
@@ -38,12 +38,16 @@ ATTACKS: tuple[Attack, ...] = (
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is examined. `rows` empty: they are made up from what the grader reads; `others` are further items
-    of the dataset, from which wrong but plausible values are taken."""
+    of the dataset, from which wrong but plausible values are taken; `families` empty: all attacks."""
 
     grader: Grader
     rows: Sequence[AttackRow] = ()
     others: Sequence[Mapping[str, object]] = ()
+    families: Collection[Family] = ()
     budget: Budget = field(default_factory=Budget)
+
+    def wants(self, attack: Attack) -> bool:
+        return not self.families or attack.family in self.families
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ async def examine(plan: Plan, engines: Engines, progress: Callable[[int], None])
     cases = await _cases(bench, subject, rows, plan.others, notes)
     if not cases:
         raise CannotStart(_nothing(bench, rows))
-    attacks = [attack for attack in ATTACKS if attack.applies(subject)]
+    attacks = [each for each in ATTACKS if each.applies(subject) and plan.wants(each)]
     records = {attack.name: Tried(attack) for attack in attacks}
     for case in cases:
         await _attack_row(case, bench, records)
@@ -150,6 +154,10 @@ async def _attack_row(case: Case, bench: Bench, records: Mapping[str, Tried]) ->
         if trials or attack.watches:
             record.rows.append(case.row.index)
         hit = attack.judge(case, seen if attack.watches else trials)
+        if hit is not None and attack.confirmed:
+            hit = attack.judge(
+                case, await bench.grade_all(case.item, [hit.trial.output], fresh=True)
+            )
         if hit is not None:
             record.worked.append((case, hit))
 

@@ -9,6 +9,10 @@ Severity = Literal["danger", "warning", "note"]
 the author may have meant it (a note is no finding)."""
 
 
+Family = Literal["judge", "texts", "tools", "json", "code", "stability", "rewards"]
+"""Attacks of one kind; `--only` takes these words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """An attack that worked.
@@ -20,7 +24,7 @@ class Finding:
     """
 
     attack: str
-    family: str
+    family: Family
     severity: Severity
     index: int
     sent: str

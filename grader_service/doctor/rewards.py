@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from grader_service.doctor.answers import unescaped
-from grader_service.doctor.attack import Attack, Hit, best_of, differs, nothing
+from grader_service.doctor.attack import Attack, Hit, best_of, differs, nothing, reads_text
 from grader_service.doctor.baseline import PROSE, SAME, Case
 from grader_service.doctor.bench import Trial
 from grader_service.doctor.outputs import Output, changed, constant, other, right
@@ -178,6 +178,8 @@ def _forms(case: Case) -> Iterator[Output]:
     tags = case.subject.facts.tags
     if tags:
         yield Output("\n".join(f"<{tag}></{tag}>" for tag in tags))
+    for text in case.subject.constants:
+        yield case.shape(constant(text))
     words = [word for word in case.subject.facts.words if word.casefold() not in _right_words(case)]
     if words:
         yield Output(" ".join(words))
@@ -194,9 +196,9 @@ def _form_pays(case: Case, trials: Sequence[Trial]) -> Hit | None:
     return Hit(best, f"{case.gain(best.reward):.0%} of full marks without an answer")
 
 
-def reads_text(subject: Subject) -> bool:
+def computes(subject: Subject) -> bool:
     """Code that does more with the output than run it."""
-    return subject.opaque and not subject.facts.runs_code
+    return subject.opaque and reads_text(subject)
 
 
 ATTACKS: tuple[Attack, ...] = (
@@ -219,17 +221,20 @@ ATTACKS: tuple[Attack, ...] = (
         "padding a wrong answer", "rewards", "danger", _padded, _longer_is_better,
         "long or well formatted text without content is rewarded, so outputs grow",
         "do not let length, headings or connecting words count",
+        applies=reads_text,
     ),
     Attack(
         "padding the right answer", "rewards", "warning", _right_and_padding, _padding_beats_right,
         "the right answer earns more with empty text around it, so outputs grow",
         "do not let length count beyond the shortest complete answer",
+        applies=reads_text,
     ),
     Attack(
         "pumped text", "rewards", "danger", _pumps, _slow,
         "some texts keep the grader busy to its time limit; a model that finds them stops the training",
         "refuse long answers first; write patterns without nested or neighbouring repeats (`(a+)+`, `\\s*…\\s*$`), use possessive `*+`",
-        applies=reads_text,
+        applies=computes,
+        confirmed=True,
     ),
     Attack(
         "constant reward", "rewards", "danger", nothing, _constant,

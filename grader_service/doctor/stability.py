@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from grader_service.doctor.attack import Attack, Hit, differs, nothing
+from grader_service.doctor.attack import Attack, Hit, differs, nothing, reads_text
 from grader_service.doctor.baseline import Case
 from grader_service.doctor.bench import Trial
 from grader_service.doctor.outputs import Output, changed, right
@@ -174,7 +174,7 @@ def is_exact_by_design(subject: Subject) -> bool:
 
 
 def is_lenient(subject: Subject) -> bool:
-    return not is_exact_by_design(subject)
+    return reads_text(subject) and not is_exact_by_design(subject)
 
 
 def has_chance(subject: Subject) -> bool:
@@ -204,11 +204,13 @@ ATTACKS: tuple[Attack, ...] = (
         "the same JSON, written otherwise", "stability", "warning", _layouts, _loses,
         "the order of keys, blanks or escapes decide over the reward of one and the same answer",
         "parse the answer (`sample.output_json`) and compare values",
+        applies=reads_text,
     ),
     Attack(
         "the same arguments, written otherwise", "stability", "warning", _argument_layouts, _loses,
         "the order of keys or blanks in a tool call's arguments decide over its reward",
         "compare parsed arguments, or single ones (`…function.arguments.city`)",
+        applies=reads_text,
     ),
     Attack(
         "composed and decomposed characters", "stability", "warning", _compositions, _loses,
@@ -220,10 +222,12 @@ ATTACKS: tuple[Attack, ...] = (
         "elements in another order", "stability", "warning", _free_elements, _loses,
         "the task says that the order does not matter, and the grader takes one order alone",
         "compare sets, or sort both sides",
+        applies=reads_text,
     ),
     Attack(
         "order of elements", "stability", "note", _fixed_elements, _loses,
         "the elements of a list count in one order alone", "",
+        applies=reads_text,
     ),
     Attack(
         "blanks", "stability", "note", _blanks, _loses,
@@ -233,5 +237,6 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(
         "letter case", "stability", "note", _cases, _loses,
         "the right answer in other letter case loses its reward", "",
+        applies=reads_text,
     ),
 )  # fmt: skip

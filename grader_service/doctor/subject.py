@@ -84,6 +84,15 @@ class Subject:
         return tuple(found for part in self.parts for found in _comparison(part))
 
     @cached_property
+    def constants(self) -> tuple[str, ...]:
+        """Texts of the grader itself that a sample is compared with."""
+        return tuple(
+            each.reference.text
+            for each in self.comparisons
+            if not each.reference.variables and each.kind != "ne"
+        )
+
+    @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """All that the grader's texts name."""
         return tuple(each for text in self._texts for each in template.parse(text).variables)

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from grader_service.doctor.attack import Attack, Hit, best_of, earns
+from grader_service.doctor.attack import Attack, Hit, best_of, earns, reads_text
 from grader_service.doctor.baseline import Case
 from grader_service.doctor.bench import Trial
 from grader_service.doctor.outputs import (
@@ -155,16 +155,19 @@ ATTACKS: tuple[Attack, ...] = (
         "every answer at once", "texts", "danger", _all_labels, earns(0.6),
         "a list of all possible answers contains the right one, so nothing need be known",
         f"{_DEFINITE}; with `like` any text that contains the reference passes",
+        applies=reads_text,
     ),
     Attack(
         "right and wrong together", "texts", "danger", _first_and_last, _both_ways,
         "an answer that is followed by its opposite still earns full marks, so guessing several times pays",
         _DEFINITE,
+        applies=reads_text,
     ),
     Attack(
         "reference repeated", "texts", "danger", _repeated, _more_than_right,
         "saying the answer more often earns more than saying it once, so outputs grow",
         "count each match once, and cap the reward",
+        applies=reads_text,
     ),
     Attack(
         "a megabyte of text", "texts", "danger", _huge, earns(),
@@ -175,11 +178,13 @@ ATTACKS: tuple[Attack, ...] = (
         "look-alike of what is refused", "texts", "danger", _look_alikes_of_wrong, earns(),
         "what the grader refuses passes in characters that look the same, or with invisible ones between",
         "normalise (NFKC), drop zero-width characters, and say what is allowed rather than what is not",
+        applies=reads_text,
     ),
     Attack(
         "look-alike of the right answer", "texts", "warning", _look_alikes_of_right, earns(0.98),
         "letters of another alphabet count as the right answer; programs that read the answer will not agree",
         "compare exactly after NFKC, or let the judge compare characters and not looks",
+        applies=reads_text,
     ),
     Attack(
         "answer without work", "texts", "warning", _bare, _asks_for_work_and_pays_without,

@@ -19,12 +19,21 @@ class Planted:
     judge: Callable[[Received], Answer] | None = None
 
 
-def string_check(operation: str, text: str = "{{sample.output_text}}", reference: str = "{{item.answer}}") -> dict[str, Any]:
+def string_check(
+    operation: str, text: str = "{{sample.output_text}}", reference: str = "{{item.answer}}"
+) -> dict[str, Any]:
     return {"type": "string_check", "operation": operation, "input": text, "reference": reference}
 
 
-def similarity(metric: str, text: str = "{{sample.output_text}}", reference: str = "{{item.answer}}") -> dict[str, Any]:
-    return {"type": "text_similarity", "evaluation_metric": metric, "input": text, "reference": reference}
+def similarity(
+    metric: str, text: str = "{{sample.output_text}}", reference: str = "{{item.answer}}"
+) -> dict[str, Any]:
+    return {
+        "type": "text_similarity",
+        "evaluation_metric": metric,
+        "input": text,
+        "reference": reference,
+    }
 
 
 def multi(formula: str, **graders: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +45,12 @@ def python(source: str) -> dict[str, Any]:
 
 
 def score_model(prompt: str, **more: Any) -> dict[str, Any]:
-    return {"type": "score_model", "model": "gpt-4o-2024-08-06", "input": [{"role": "user", "content": prompt}], **more}
+    return {
+        "type": "score_model",
+        "model": "gpt-4o-2024-08-06",
+        "input": [{"role": "user", "content": prompt}],
+        **more,
+    }
 
 
 def label_model(prompt: str, labels: list[str], passing: list[str]) -> dict[str, Any]:
@@ -67,15 +81,37 @@ SUMS = (
 )
 CHOICES = (
     asked("Which planet is largest?\n- A. Mars\n- B. Jupiter\n- C. Venus\n- D. Earth", answer="B"),
-    asked("Which gas do plants take in?\n- A. Helium\n- B. Neon\n- C. Argon\n- D. Carbon dioxide", answer="D"),
+    asked(
+        "Which gas do plants take in?\n- A. Helium\n- B. Neon\n- C. Argon\n- D. Carbon dioxide",
+        answer="D",
+    ),
     asked("Which metal is liquid?\n- A. Mercury\n- B. Iron\n- C. Tin\n- D. Zinc", answer="A"),
 )
 SENTENCES = (
-    asked("Summarise the report of the harbour.", answer="The harbour was closed for three days because of a heavy storm."),
-    asked("Summarise the report of the school.", answer="Pupils planted forty apple trees along the road to the village."),
-    asked("Summarise the report of the museum.", answer="A lost painting was found behind a cupboard in the cellar."),
+    asked(
+        "Summarise the report of the harbour.",
+        answer="The harbour was closed for three days because of a heavy storm.",
+    ),
+    asked(
+        "Summarise the report of the school.",
+        answer="Pupils planted forty apple trees along the road to the village.",
+    ),
+    asked(
+        "Summarise the report of the museum.",
+        answer="A lost painting was found behind a cupboard in the cellar.",
+    ),
 )
 DOUBLING = (
-    asked("Write `double(x)`.", entry_point="double", tests="assert double(2) == 4\nassert double(5) == 10", cases=[{"stdin": "2", "stdout": "4"}, {"stdin": "5", "stdout": "10"}]),
-    asked("Write `square(x)`.", entry_point="square", tests="assert square(2) == 4\nassert square(5) == 25", cases=[{"stdin": "2", "stdout": "4"}, {"stdin": "5", "stdout": "25"}]),
+    asked(
+        "Write `double(x)`.",
+        entry_point="double",
+        tests="assert double(2) == 4\nassert double(5) == 10",
+        cases=[{"stdin": "5", "stdout": "10"}],
+    ),
+    asked(
+        "Write `square(x)`.",
+        entry_point="square",
+        tests="assert square(2) == 4\nassert square(5) == 25",
+        cases=[{"stdin": "5", "stdout": "25"}],
+    ),
 )

@@ -19,12 +19,19 @@ from tests.doctor.planted import (
 )
 
 PROMPT = "Compare the answer with the reference, letter by letter.\nReference: {{item.answer}}\nAnswer: {{sample.output_text}}"
-TARGETS = tuple(asked(f"Write an expression for {target} from {nums}.", target=target, nums=nums) for target, nums in ((24, [4, 6]), (35, [5, 7]), (18, [20, 2])))
+TARGETS = tuple(
+    asked(f"Write an expression for {target} from {nums}.", target=target, nums=nums)
+    for target, nums in ((24, [4, 6]), (35, [5, 7]), (18, [20, 2]))
+)
 
 ALL = (
     Planted("eq", string_check("eq"), rows=CHOICES),
     Planted("eq without data", string_check("eq")),
-    Planted("eq of a field", string_check("eq", "{{sample.output_json.city}}", "{{item.city}}"), rows=PLACES),
+    Planted(
+        "eq of a field",
+        string_check("eq", "{{sample.output_json.city}}", "{{item.city}}"),
+        rows=PLACES,
+    ),
     Planted("bleu of sentences", similarity("bleu"), rows=SENTENCES),
     Planted("rouge of sentences", similarity("rouge_l"), rows=SENTENCES),
     Planted(
@@ -38,8 +45,15 @@ ALL = (
     ),
     Planted(
         "similar and of the right kind",
-        multi("kind * near", kind=string_check("eq", "{{sample.output_json.kind}}", "{{item.kind}}"), near=similarity("rouge_l", "{{sample.output_json.text}}", "{{item.answer}}")),
-        rows=tuple({**row, "kind": kind} for row, kind in zip(SENTENCES, ("storm", "garden", "art"), strict=True)),
+        multi(
+            "kind * near",
+            kind=string_check("eq", "{{sample.output_json.kind}}", "{{item.kind}}"),
+            near=similarity("rouge_l", "{{sample.output_json.text}}", "{{item.answer}}"),
+        ),
+        rows=tuple(
+            {**row, "kind": kind}
+            for row, kind in zip(SENTENCES, ("storm", "garden", "art"), strict=True)
+        ),
     ),
     Planted(
         "stripped and folded",
@@ -127,7 +141,11 @@ def grade(sample, item):
         return 0.0
 """),
         rows=TARGETS,
-        samples=({"index": 0, "sample": "4 * 6"}, {"index": 1, "sample": "5 * 7"}, {"index": 2, "sample": "20 - 2"}),
+        samples=(
+            {"index": 0, "sample": "4 * 6"},
+            {"index": 1, "sample": "5 * 7"},
+            {"index": 2, "sample": "20 - 2"},
+        ),
     ),
     Planted(
         "F1 of a list",
@@ -160,6 +178,16 @@ def grade(sample, item):
         rows=WEATHER,
     ),
     Planted("sound judge", score_model(PROMPT), rows=CITIES, judge=judges.sound),
-    Planted("sound label", label_model(PROMPT, ["correct", "incorrect"], ["correct"]), rows=CITIES, judge=judges.sound),
-    Planted("judge and text", multi("exact * judge", exact=string_check("eq"), judge=score_model(PROMPT)), rows=CITIES, judge=judges.sound),
+    Planted(
+        "sound label",
+        label_model(PROMPT, ["correct", "incorrect"], ["correct"]),
+        rows=CITIES,
+        judge=judges.sound,
+    ),
+    Planted(
+        "judge and text",
+        multi("exact * judge", exact=string_check("eq"), judge=score_model(PROMPT)),
+        rows=CITIES,
+        judge=judges.sound,
+    ),
 )

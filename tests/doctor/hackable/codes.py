@@ -2,7 +2,10 @@
 
 from tests.doctor.planted import DOUBLING, Planted, asked, python
 
-TARGETS = tuple(asked(f"Write an expression for {target} from {nums}.", target=target, nums=nums) for target, nums in ((24, [4, 6]), (35, [5, 7]), (18, [20, 2])))
+TARGETS = tuple(
+    asked(f"Write an expression for {target} from {nums}.", target=target, nums=nums)
+    for target, nums in ((24, [4, 6]), (35, [5, 7]), (18, [20, 2]))
+)
 
 ALL = (
     Planted(
@@ -56,7 +59,7 @@ def grade(sample, item):
 from grading_sandbox import run_untrusted
 
 def grade(sample, item):
-    ended = run_untrusted(sample["output_text"] + "\\n" + item["tests"], timeout_seconds=1)
+    ended = run_untrusted(sample["output_text"] + "\\n" + item["tests"], timeout_seconds=0.5)
     return 1.0 if ended.exit_status == 0 else 0.0
 """),
         "early exit",
@@ -69,7 +72,7 @@ from grading_sandbox import run_untrusted
 
 def grade(sample, item):
     program = sample["output_text"] + "\\n" + item["tests"] + "\\nprint('ALL GREEN')"
-    ended = run_untrusted(program, timeout_seconds=1)
+    ended = run_untrusted(program, timeout_seconds=0.5)
     return 1.0 if "ALL GREEN" in ended.stdout else 0.0
 """),
         "printed results",
@@ -85,7 +88,7 @@ from grading_sandbox import run_untrusted
 def grade(sample, item):
     passed = 0
     for case in item["cases"]:
-        ended = run_untrusted(sample["output_text"], json.dumps(case) + "\\n== " + case["stdout"], timeout_seconds=1)
+        ended = run_untrusted(sample["output_text"], json.dumps(case) + "\\n== " + case["stdout"], timeout_seconds=0.5)
         passed += case["stdout"] in ended.stdout.split()
     return passed / len(item["cases"])
 """),
@@ -102,7 +105,7 @@ from pathlib import Path
 
 def grade(sample, item):
     Path("/tmp/job.py").write_text(sample["output_text"] + "\\n" + item["tests"] + "\\nimport json\\njson.dump({'passed': True}, open('/tmp/outcome.json', 'w'))\\n")
-    subprocess.run([sys.executable, "/tmp/job.py"], cwd="/tmp", timeout=2, capture_output=True)
+    subprocess.run([sys.executable, "/tmp/job.py"], cwd="/tmp", timeout=1, capture_output=True)
     found = Path("/tmp/outcome.json")
     return float(bool(json.loads(found.read_text())["passed"])) if found.exists() else 0.0
 """),
@@ -119,7 +122,7 @@ def grade(sample, item):
         results = [space["solve"](int(case["stdin"])) == int(case["stdout"]) for case in item["cases"]]
     except Exception:
         return 0.0
-    return 1.0 if all(results) and len(results) > 1 else 0.0
+    return 1.0 if all(results) else 0.0
 """),
         "patched functions",
         DOUBLING,

@@ -3,8 +3,12 @@
 from tests.doctor.planted import CITIES, SUMS, Planted, multi, python, string_check
 
 ALL = (
-    Planted("constant", python("def grade(sample, item):\n    return 0.7"), "constant reward", CITIES),
-    Planted("saturated", multi("0.9 + 0.1 * exact", exact=string_check("eq")), "wrong answers", CITIES),
+    Planted(
+        "constant", python("def grade(sample, item):\n    return 0.7"), "constant reward", CITIES
+    ),
+    Planted(
+        "saturated", multi("0.9 + 0.1 * exact", exact=string_check("eq")), "wrong answers", CITIES
+    ),
     Planted(
         "longer is better",
         python("""

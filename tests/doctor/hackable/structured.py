@@ -3,16 +3,28 @@
 from tests.doctor.planted import CITIES, Planted, asked, multi, python, string_check
 
 PLACES = tuple(
-    asked("Name city and country as JSON, and all rivers in any order.", city=city, country=country, rivers=rivers)
+    asked(
+        "Name city and country as JSON, and all rivers in any order.",
+        city=city,
+        country=country,
+        rivers=rivers,
+    )
     for city, country, rivers in (
         ("Basel", "Switzerland", ["Rhine", "Birs", "Wiese"]),
         ("Cairo", "Egypt", ["Nile", "Ismailia", "Rayah"]),
         ("Lyon", "France", ["Saone", "Rhone", "Yzeron"]),
     )
 )
-TOOLS = [{"type": "function", "function": {"name": name}} for name in ("get_weather", "get_time", "send_mail")]
+TOOLS = [
+    {"type": "function", "function": {"name": name}}
+    for name in ("get_weather", "get_time", "send_mail")
+]
 WEATHER = tuple(
-    asked(f"What is the weather in {city}?", tools=TOOLS, expected=[{"name": "get_weather", "arguments": {"city": city, "unit": "C"}}])
+    asked(
+        f"What is the weather in {city}?",
+        tools=TOOLS,
+        expected=[{"name": "get_weather", "arguments": {"city": city, "unit": "C"}}],
+    )
     for city in ("Bonn", "Riga", "Oran")
 )
 
@@ -58,13 +70,15 @@ def grade(sample, item):
     ),
     Planted(
         "searches the text of JSON",
-        python(r"""
+        python(
+            r"""
 import re
 
 def grade(sample, item):
     said = re.findall(r'"answer"\\s*:\\s*"([^"]*)"', sample["output_text"])
     return 1.0 if item["answer"] in said else 0.0
-""".replace("\\\\", "\\")),
+""".replace("\\\\", "\\")
+        ),
         "right and wrong together",
         CITIES,
     ),
@@ -147,7 +161,10 @@ def grade(sample, item):
     ),
     Planted(
         "failing pays",
-        {**string_check("eq", "{{sample.output_json.city}}", "{{item.city}}"), "invalid_grade": 0.6},
+        {
+            **string_check("eq", "{{sample.output_json.city}}", "{{item.city}}"),
+            "invalid_grade": 0.6,
+        },
         "failing on purpose",
         PLACES,
     ),

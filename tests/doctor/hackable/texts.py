@@ -13,12 +13,24 @@ from tests.doctor.planted import (
     string_check,
 )
 
-FORBIDDEN = tuple(asked(f"Describe {word} without the word itself.", banned=word) for word in ("snow", "bread", "music"))
+FORBIDDEN = tuple(
+    asked(f"Describe {word} without the word itself.", banned=word)
+    for word in ("snow", "bread", "music")
+)
 
 ALL = (
-    Planted("like finds the answer in a list of all", string_check("like"), "every answer at once", CITIES),
+    Planted(
+        "like finds the answer in a list of all",
+        string_check("like"),
+        "every answer at once",
+        CITIES,
+    ),
     Planted("ilike on a letter", string_check("ilike"), "prompt echoed", CHOICES),
-    Planted("like the wrong way round", string_check("like", "{{item.answer}}", "{{sample.output_text}}"), "empty output"),
+    Planted(
+        "like the wrong way round",
+        string_check("like", "{{item.answer}}", "{{sample.output_text}}"),
+        "empty output",
+    ),
     Planted("ne alone", string_check("ne", reference="I do not know"), "empty output"),
     Planted(
         "in, without data",
@@ -82,7 +94,9 @@ def grade(sample, item):
     Planted("five words in a row of one", similarity("rouge_5"), "the right answer", CITIES),
     Planted(
         "mentions of a multi",
-        multi("0.5 * named + 0.5 * near", named=string_check("ilike"), near=similarity("fuzzy_match")),
+        multi(
+            "0.5 * named + 0.5 * near", named=string_check("ilike"), near=similarity("fuzzy_match")
+        ),
         "every answer at once",
         CITIES,
     ),
