@@ -67,7 +67,7 @@ async def measure(bench: Bench, subject: Subject, row: AttackRow, answers: Answe
         return None
     best = max(graded, key=lambda trial: (trial.result.state == "value", trial.reward))
     prose = await bench.grade_all(row.item, [PROSE])
-    shape = _shape_of(best.output, answers.shapes)
+    shape = await _telling(bench, row, answers.shapes, graded, best)
     if all(trial.reward > best.reward + SAME for trial in prose) and prose:
         best, shape = prose[0], _refusing(shape)
     wrong = await bench.grade_all(row.item, [shape(other(0)), shape(other(1))])
@@ -87,6 +87,22 @@ async def measure(bench: Bench, subject: Subject, row: AttackRow, answers: Answe
         full=known if known is not None else max(subject.ceiling, low),
         certain=answers.certain,
     )
+
+
+async def _telling(
+    bench: Bench, row: AttackRow, shapes: Sequence[Shape], graded: Sequence[Trial], best: Trial
+) -> Shape:
+    """Of the forms in which the right answer earns most, the first in which a wrong one earns less.
+
+    A grader that rewards what it cannot read gives full marks to forms that say nothing to it.
+    """
+    first = _shape_of(best.output, shapes)
+    tied = {trial.output for trial in graded if abs(trial.reward - best.reward) <= SAME}
+    for shape in (first, *(each for each in shapes if each(right) in tied)):
+        for wrong in await bench.grade_all(row.item, [shape(other(0))]):
+            if not wrong.failed and wrong.reward < best.reward - SAME:
+                return shape
+    return first
 
 
 def _wrong_rewards(wrong: Sequence[Trial], best: Trial) -> list[float]:

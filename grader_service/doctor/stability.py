@@ -117,10 +117,10 @@ def _loses(case: Case, trials: Sequence[Trial]) -> Hit | None:
 
 
 def _cases(case: Case) -> Iterator[Output]:
-    good = case.shape(right)
-    for text in (good.text.upper(), good.text.lower()):
-        if text != good.text:
-            yield Output(text, good.calls)
+    """The values alone: keys and marks around them belong to the form."""
+    for change in (str.upper, str.lower):
+        if case.shape(changed(right, change)) != case.shape(right):
+            yield case.shape(changed(right, change))
 
 
 def _elements(case: Case) -> Iterator[Output]:
