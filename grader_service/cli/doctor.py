@@ -20,7 +20,7 @@ from grader_service.cli.output import UNGRADED, AsJson, output, write_json
 from grader_service.datasets.rows import Row, read_rows
 from grader_service.doctor.bench import Budget
 from grader_service.doctor.examine import Plan, examine
-from grader_service.doctor.findings import Family, Finding, Report
+from grader_service.doctor.findings import FAMILIES, Family, Finding, Report
 from grader_service.doctor.outputs import Output
 from grader_service.doctor.rows import AttackRow
 from grader_service.doctor.samples import output_of, read_samples
@@ -43,7 +43,10 @@ def doctor(
     ] = None,
     rows: Annotated[int, typer.Option(min=1, max=50, help="Rows to attack.")] = 3,
     only: Annotated[
-        list[Family] | None, typer.Option(help="Attacks of this family alone; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help=f"Attacks of this family alone ({', '.join(FAMILIES)}); may be repeated."
+        ),
     ] = None,
     skip_judge: Annotated[
         bool, typer.Option("--skip-judge", help="Ask no judge: each gives a fixed verdict.")
@@ -61,7 +64,7 @@ def doctor(
     _announce(Subject(grader), max_judge_calls, skip_judge)
     attacked, others = _rows(data, samples, rows)
     plan = Plan(
-        grader, attacked, others, only or (), Budget(max_grades, max_judge_calls, max_seconds)
+        grader, attacked, others, _families(only), Budget(max_grades, max_judge_calls, max_seconds)
     )
     with output(as_json) as console:
         with _progress(console, max_grades) as progress:
@@ -72,6 +75,15 @@ def doctor(
             _show(console, report)
     if report.dangerous:
         raise typer.Exit(UNGRADED)
+
+
+def _families(only: Sequence[str] | None) -> tuple[Family, ...]:
+    for name in only or ():
+        if name not in FAMILIES:
+            raise CannotStart(
+                f"--only {name!r} is no family of attacks; there are {', '.join(FAMILIES)}"
+            )
+    return tuple(family for family in FAMILIES if family in (only or ()))
 
 
 def _announce(subject: Subject, max_judge_calls: int, skip_judge: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Severity = Literal["danger", "warning", "note"]
 """The reward can be had without being right, or tells nothing; an honest answer or a run can come to harm; strict, as
@@ -10,7 +10,8 @@ the author may have meant it (a note is no finding)."""
 
 
 Family = Literal["judge", "texts", "tools", "json", "code", "stability", "rewards"]
-"""Attacks of one kind; `--only` takes these words."""
+FAMILIES: tuple[Family, ...] = get_args(Family)
+"""Kinds of attacks, as `--only` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
