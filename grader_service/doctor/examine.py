@@ -101,7 +101,7 @@ async def examine(plan: Plan, engines: Engines, progress: Callable[[int], None])
     rows = list(plan.rows) or made_up(subject)
     cases = await _cases(bench, subject, rows, plan.others, notes)
     if not cases:
-        raise CannotStart(_nothing(bench, rows))
+        raise CannotStart(_nothing(bench, rows, notes))
     attacks = [each for each in ATTACKS if each.applies(subject) and plan.wants(each)]
     records = {attack.name: Tried(attack) for attack in attacks}
     for case in cases:
@@ -172,7 +172,9 @@ async def _trials(attack: Attack, case: Case, bench: Bench) -> list[Trial]:
     return trials
 
 
-def _nothing(bench: Bench, rows: Sequence[AttackRow]) -> str:
+def _nothing(bench: Bench, rows: Sequence[AttackRow], notes: Sequence[str]) -> str:
+    if notes and not bench.failed:
+        return f"no row can be attacked; {notes[0]}"
     if bench.failed:
         kinds = ", ".join(sorted(bench.failed))
         return f"nothing could be graded ({kinds}); `grader-service run` on one row says why"

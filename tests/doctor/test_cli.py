@@ -124,7 +124,7 @@ def test_rows_that_lack_what_the_grader_names_are_told(tmp_path: Path) -> None:
     [
         (score_model(PROMPT), CITIES, ("--skip-judge",), "leaves nothing"),
         (score_model(PROMPT), CITIES, (), "judge_off"),
-        (LIKE, ({"other": 1},), (), "no honest answer"),
+        (LIKE, ({"other": 1},), (), "'answer'"),
         (LIKE, (), (), "no usable row"),
         (LIKE, CITIES, ("--only", "manners"), "manners"),
         (LIKE, CITIES, ("--samples", "{folder}/nowhere"), "nowhere"),
