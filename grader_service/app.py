@@ -12,7 +12,7 @@ from grader_service.catalog import open_catalogue
 from grader_service.engines import open_engines
 from grader_service.events import Event, Observe
 from grader_service.graders.context import Engines
-from grader_service.http import auth, endpoint, errors, limits, observed, openai, operations
+from grader_service.http import auth, batch, endpoint, errors, limits, observed, openai, operations
 from grader_service.http.answers import Answers
 from grader_service.http.document import Documented
 from grader_service.http.keyring import Keyring
@@ -71,6 +71,9 @@ def create_app(
                 "answers": Answers(),
                 "metrics": metrics,
                 "deadline_seconds": settings.deadline_seconds,
+                "batches": batch.Batches(
+                    settings.batch_concurrency, settings.share(settings.max_in_flight)
+                ),
             }
 
     app = _documented(lifespan)
@@ -96,7 +99,7 @@ def _documented(lifespan: Callable[[FastAPI], Any]) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a redirect would be neither an answer nor an error of this API
     )
-    for routes in (openai.router(), endpoint.router(), operations.router()):
+    for routes in (openai.router(), batch.router(), endpoint.router(), operations.router()):
         app.router.routes.extend(routes.routes)
     errors.install(app)
     return app

@@ -15,7 +15,8 @@ class Graded:
     """One grade is done. `kinds` are the `errors.CannotGrade.kind` of all causes, parts included.
 
     `catalogue` is the catalogue's name for the grader, None for one that came in a request;
-    `part` is True for a part of a multi, whose own event follows. `defect` is an exception of ours.
+    `part` is True for a part of a multi, whose own event follows; `of_batch` for one of many that
+    `BatchGraded` will tell of. `defect` is an exception of ours.
     """
 
     grader_type: str
@@ -28,6 +29,23 @@ class Graded:
     trace_id: str | None
     request_id: str
     defect: Exception | None = None
+    of_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchGraded:
+    """Many rows of one request are done: all of them where `complete`, else until the client left.
+
+    `counts` are rows by state, and "refused" ones that could not be read; `causes` are rows by kind.
+    """
+
+    grader_type: str
+    catalogue: str | None
+    counts: Mapping[str, int]
+    causes: Mapping[str, int]
+    complete: bool
+    seconds: float
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +192,7 @@ class SandboxWorkerLost:
 
 Event = (
     Graded
+    | BatchGraded
     | Answered
     | CatalogueLoaded
     | KeysLoaded

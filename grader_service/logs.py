@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger, Processor
 
 from grader_service.events import (
     Answered,
+    BatchGraded,
     BreakerChanged,
     CatalogueLoaded,
     Event,
@@ -73,6 +74,8 @@ class Logs:
     def observe(self, event: Event) -> None:
         if isinstance(event, Graded):
             self._graded(event)
+        elif isinstance(event, BatchGraded):
+            self._batch_graded(event)
         elif isinstance(event, Answered):
             self._answered(event)
         elif isinstance(event, CatalogueLoaded):
@@ -92,7 +95,7 @@ class Logs:
 
     def _graded(self, event: Graded) -> None:
         self._defect(event.defect, event.request_id)
-        if event.part:
+        if event.part or event.of_batch:
             return
         self._log.info(
             "graded",
@@ -103,6 +106,18 @@ class Logs:
             reward=event.reward,
             ms=round(event.seconds * 1000, 3),
             trace_id=event.trace_id,
+            request_id=event.request_id,
+        )
+
+    def _batch_graded(self, event: BatchGraded) -> None:
+        self._log.info(
+            "batch_graded",
+            grader_type=event.grader_type,
+            catalogue=event.catalogue,
+            **event.counts,
+            causes=event.causes,
+            complete=event.complete,
+            ms=round(event.seconds * 1000, 3),
             request_id=event.request_id,
         )
 

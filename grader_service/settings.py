@@ -95,6 +95,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Requests graded at once; one more is answered 429 with `Retry-After`.",
     )
+    batch_concurrency: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Rows of one batch that are graded at once; rows of all batches are at most `GRADER_MAX_IN_FLIGHT`.",
+    )
     deadline_seconds: float = Field(
         300.0,
         gt=0,

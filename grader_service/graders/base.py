@@ -128,6 +128,7 @@ class Grader(BaseModel):
                 trace_id=ctx.trace_id,
                 request_id=ctx.request_id,
                 defect=defect,
+                of_batch=ctx.of_batch,
             )
         )
         return result

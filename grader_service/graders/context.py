@@ -36,7 +36,8 @@ class Context:
     `sample` has at least `output_text` (grader-api §7); `tenant` names the API key's owner, ""
     without keys; `catalogue` is the grader's name in the catalogue, None for one from a request.
     `use_cache=False` wants a verdict of its own from the judge, that is not kept either (`no-store`).
-    `deadline_seconds` bounds the whole grade; a multi's parts share the multi's.
+    `deadline_seconds` bounds the whole grade; a multi's parts share the multi's. `of_batch` is for
+    one of many that are told of together in the log.
     """
 
     item: Mapping[str, Any]
@@ -49,6 +50,7 @@ class Context:
     catalogue: str | None = None
     part: bool = False
     use_cache: bool = True
+    of_batch: bool = False
 
     def render(self, text: str) -> str:
         """The template with its variables replaced, in one pass.

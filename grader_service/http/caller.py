@@ -34,6 +34,7 @@ class Caller:
         *,
         trace_id: str | None = None,
         catalogue: str | None = None,
+        of_batch: bool = False,
     ) -> Context:
         """What a grader gets for this caller's sample."""
         return Context(
@@ -46,6 +47,7 @@ class Caller:
             request_id=self.request_id,
             deadline_seconds=self.deadline_seconds,
             use_cache=self.use_cache,
+            of_batch=of_batch,
         )
 
 

@@ -40,7 +40,7 @@ class Shown(Listed):
 
 async def score(body: ScoreRequest, request: Request) -> Response:
     """Grade one sample. Not gradable through its own fault: 200, `valid` false. Through ours: 503, try again."""
-    entry = _entry(request)
+    entry = _asked(request)
     caller = caller_of(request)
     give = partial(_score, entry, body, caller)
     if body.trace_id is None or not caller.use_cache:
@@ -76,7 +76,7 @@ async def list_graders(request: Request) -> GraderList:
 
 async def show_grader(request: Request) -> Shown:
     """One grader with its JSON; header values of endpoint graders are masked."""
-    entry = _entry(request)
+    entry = _asked(request)
     return {**_listed(entry), "grader": masked(entry.grader.spelled)}
 
 
@@ -89,16 +89,23 @@ def _catalogue(request: Request) -> Catalogue:
     return catalogue
 
 
-def _entry(request: Request) -> Entry:
-    entries = _catalogue(request).entries
-    name = request.path_params["name"]
-    if name not in entries:
+def _asked(request: Request) -> Entry:
+    return entry_of(_catalogue(request), request.path_params["name"], param="name")
+
+
+def entry_of(catalogue: Catalogue, name: str, param: str) -> Entry:
+    """The catalogue's grader of this name.
+
+    Raises:
+        RequestRefused: 404, there is none.
+    """
+    if name not in catalogue.entries:
         raise RequestRefused(
             f"The catalogue has no grader {name!r}; GET /graders lists what it has.",
             status=404,
-            param="name",
+            param=param,
         )
-    return entries[name]
+    return catalogue.entries[name]
 
 
 NAME_PARAMETER: Mapping[str, object] = MappingProxyType(

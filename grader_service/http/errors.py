@@ -10,7 +10,7 @@ from starlette.routing import Match, Route
 
 from grader_service import jsontext
 from grader_service.errors import RequestRefused
-from grader_service.wire import ErrorAnswer
+from grader_service.wire import ErrorAnswer, ErrorBody
 
 WORTH_A_RETRY = frozenset({408, 429, 503})
 """Statuses after which the same request may succeed; all others say `x-should-retry: false`."""
@@ -43,20 +43,22 @@ class JsonAnswer(Response):
 
 
 def error_answer(error: RequestRefused) -> JsonAnswer:
-    """The SDK reads `error.message`, `.type`, `.param`, `.code` (grader-api §1.3)."""
-    kind, code = STATUSES.get(error.status, ("invalid_request_error", None))
-    body: ErrorAnswer = {
-        "error": {
-            "message": error.message,
-            "type": kind,
-            "param": error.param,
-            "code": error.code or code,
-        }
-    }
+    body: ErrorAnswer = {"error": error_body(error)}
     headers = dict(error.headers)
     if error.status not in WORTH_A_RETRY:
         headers["x-should-retry"] = "false"
     return JsonAnswer(body, status_code=error.status, headers=headers)
+
+
+def error_body(error: RequestRefused) -> ErrorBody:
+    """The SDK reads `error.message`, `.type`, `.param`, `.code` (grader-api §1.3)."""
+    kind, code = STATUSES.get(error.status, ("invalid_request_error", None))
+    return {
+        "message": error.message,
+        "type": kind,
+        "param": error.param,
+        "code": error.code or code,
+    }
 
 
 def install(app: FastAPI) -> None:

@@ -1,7 +1,7 @@
 """The route of every JSON endpoint: reads, checks and answers bodies; FastAPI still documents it from its signature."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -88,11 +88,17 @@ async def _whole(receive: Receive, limit: int) -> bytes:
             return b"".join(chunks)
 
 
-def too_large(limit: int) -> RequestRefused:
+def essence_of(content_type: str) -> str:
+    """`application/json` of `Application/JSON; charset=utf-8`."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def too_large(limit: int, what: str = "body") -> RequestRefused:
     """The connection stays open and what still comes is dropped: closed over unread bytes it would be
     reset, and a client that sends to the end before it reads would never see the answer."""
     return RequestRefused(
-        f"The body is larger than {limit} bytes; GRADER_MAX_BODY_BYTES sets this limit.", status=413
+        f"The {what} is larger than {limit} bytes; GRADER_MAX_BODY_BYTES sets this limit.",
+        status=413,
     )
 
 
@@ -100,7 +106,7 @@ def _check_content_type(request: Request) -> None:
     content_type = request.headers.get("content-type")
     if content_type is None:
         return
-    essence = content_type.partition(";")[0].strip().lower()
+    essence = essence_of(content_type)
     if essence != "application/json" and not (
         essence.startswith("application/") and essence.endswith("+json")
     ):
@@ -109,8 +115,11 @@ def _check_content_type(request: Request) -> None:
         )
 
 
-def parse(adapter: TypeAdapter[BaseModel], text: bytes) -> BaseModel:
-    """The body as its model.
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(adapter: TypeAdapter[Model], text: bytes, what: str = "body") -> Model:
+    """The body, or what else it is for people, as its model.
 
     Raises:
         RequestRefused: 400 with the place of the fault in `param`.
@@ -118,7 +127,16 @@ def parse(adapter: TypeAdapter[BaseModel], text: bytes) -> BaseModel:
     try:
         data = jsontext.loads(text)
     except jsontext.JsonError as error:
-        raise RequestRefused(f"The body is no valid JSON: {error}", code="invalid_json") from None
+        raise RequestRefused(f"The {what} is no valid JSON: {error}", code="invalid_json") from None
+    return checked(adapter, data)
+
+
+def checked(adapter: TypeAdapter[Model], data: Any) -> Model:
+    """Parsed JSON as its model.
+
+    Raises:
+        RequestRefused: 400 with the place of the fault in `param`.
+    """
     try:
         return adapter.validate_python(data)
     except ValidationError as error:

@@ -1,12 +1,13 @@
 """What one server takes on at once, and how large a request may be: told before a body is read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from grader_service.errors import RequestRefused
 from grader_service.http.errors import error_answer
-from grader_service.http.json_route import MAX_BODY, too_large
+from grader_service.http.json_route import MAX_BODY, essence_of, too_large
+from grader_service.http.ndjson import MEDIA_TYPE
 
 RETRY_AFTER_SECONDS = "1"
 
@@ -38,9 +39,10 @@ class Limits:
         return self._in_flight
 
     def _check(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        for name, value in headers:
-            if name == b"content-length" and value.isdigit() and int(value) > self._max_body_bytes:
-                raise too_large(self._max_body_bytes)
+        sent = dict(headers)
+        length = sent.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._max_body_bytes and not _in_lines(sent):
+            raise too_large(self._max_body_bytes)
         if self._in_flight >= self._max_in_flight:
             raise RequestRefused(
                 f"{self._max_in_flight} requests are being graded, which is all that this server takes at once "
@@ -48,3 +50,8 @@ class Limits:
                 status=429,
                 headers={"retry-after": RETRY_AFTER_SECONDS},
             )
+
+
+def _in_lines(headers: Mapping[bytes, bytes]) -> bool:
+    """Such a body is read line by line, and the limit is each line's; routes that do not do that refuse it unread."""
+    return essence_of(headers.get(b"content-type", b"").decode("latin-1")) == MEDIA_TYPE

@@ -45,9 +45,11 @@ class Metrics:
         self._requests = RequestMetrics(self.registry)
         self._sandbox = SandboxMetrics(self.registry)
         self._handlers: dict[type[Event], Callable[[Event], None]] = {}
+        grades = GradeMetrics(self.registry)
+        self._looks.append(grades.flush)
         for part in (
             self._requests,
-            GradeMetrics(self.registry),
+            grades,
             self._sandbox,
             JudgeMetrics(self.registry),
         ):

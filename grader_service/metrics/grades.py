@@ -1,18 +1,23 @@
 """Grades: outcomes, causes, times and rewards, by grader type and by catalogue name."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter as Counts
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from grader_service.errors import kinds
-from grader_service.events import CatalogueLoaded, Graded, State
+from grader_service.events import BatchGraded, CatalogueLoaded, Graded, State
 from grader_service.graders import GRADER_TYPES
-from grader_service.metrics.buckets import REWARDS, SECONDS
+from grader_service.metrics.buckets import REWARDS, SECONDS, observe_many
 
 STATES: tuple[State, ...] = get_args(State)
 SIGNS = ("positive", "negative")
 """A histogram that takes negative values has no sum in Prometheus, and a mean needs one."""
+
+
+TOGETHER = 512
+"""So many grades of batches are counted at once."""
 
 
 class _Distribution:
@@ -53,6 +58,17 @@ class _Distribution:
             [self._sums.labels(value, sign) for sign in SIGNS],
         )
 
+    def count_many(self, value: str, events: Sequence[Graded]) -> None:
+        """As `count` of each, at a fifth of the price."""
+        grades, seconds, rewards, sums = self._series[value]
+        for state, number in Counts(event.state for event in events).items():
+            grades[state].inc(number)
+        observe_many(seconds, [event.seconds for event in events])
+        valid = [event.reward for event in events if event.state == "value" and not event.part]
+        observe_many(rewards, valid)
+        sums[0].inc(sum(reward for reward in valid if reward >= 0))
+        sums[1].inc(-sum(reward for reward in valid if reward < 0))
+
     def count(self, value: str, event: Graded) -> None:
         grades, seconds, rewards, sums = self._series[value]
         grades[event.state].inc()
@@ -90,10 +106,39 @@ class GradeMetrics:
             registry=registry,
         )
 
+        self._waiting: list[Graded] = []
+
     def handlers(self) -> Mapping[Any, Callable[[Any], None]]:
-        return {Graded: self._graded, CatalogueLoaded: self._loaded}
+        return {
+            Graded: self._graded,
+            BatchGraded: lambda _event: self.flush(),
+            CatalogueLoaded: self._loaded,
+        }
+
+    def flush(self) -> None:
+        """Count the grades of batches that wait to be counted together."""
+        waiting, self._waiting = self._waiting, []
+        by_type: dict[str, list[Graded]] = {}
+        by_name: dict[str, list[Graded]] = {}
+        for event in waiting:
+            by_type.setdefault(event.grader_type, []).append(event)
+            if event.part:
+                continue
+            for kind in event.kinds:
+                self._causes[kind].inc()
+            if event.catalogue is not None:
+                by_name.setdefault(event.catalogue, []).append(event)
+        for name, events in by_type.items():
+            self._by_type.count_many(name, events)
+        for name, events in by_name.items():
+            self._by_name.count_many(name, events)
 
     def _graded(self, event: Graded) -> None:
+        if event.of_batch:
+            self._waiting.append(event)
+            if len(self._waiting) >= TOGETHER:
+                self.flush()
+            return
         self._by_type.count(event.grader_type, event)
         if event.part:
             return

@@ -11,6 +11,7 @@ from grader_service.metrics.buckets import SECONDS
 ROUTES = (
     "openai_run",
     "openai_validate",
+    "graders_batch",
     "catalogue_score",
     "catalogue_list",
     "catalogue_show",

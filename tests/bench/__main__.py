@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from tests.bench import http, judge, memory, rouge, sandbox
+from tests.bench import batch, http, judge, memory, rouge, sandbox
 
 PARTS: Mapping[str, Callable[[Console], bool]] = {
     "http": http.main,
+    "batch": batch.main,
     "rouge": rouge.main,
     "memory": memory.main,
     "judge": judge.main,

@@ -44,6 +44,7 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesi
 OPERATIONS = [
     "POST /v1/fine_tuning/alpha/graders/run",
     "POST /v1/fine_tuning/alpha/graders/validate",
+    "POST /v1/graders/batch",
     "GET /graders",
     "GET /graders/{name}",
     "POST /graders/{name}",
