@@ -123,6 +123,9 @@ class Settings(BaseSettings):
         description="OTLP/HTTP collector for traces, as `http://HOST:4318` (needs the extra `otel`); `OTEL_EXPORTER_OTLP_ENDPOINT` is read, too.",
     )
 
+    # --- commands that ask a server
+    server_key: SecretStr | None = Field(None, description="API key that `grade --server` sends.")
+
     # --- similarity
     nltk_data: Path = Field(
         Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches."

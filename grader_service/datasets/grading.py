@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Generic, TypeVar
 
@@ -11,6 +11,8 @@ from grader_service.graders.context import Context
 from grader_service.graders.result import Result
 
 Key = TypeVar("Key")
+Given = TypeVar("Given")
+Done = TypeVar("Done")
 Other = TypeVar("Other")
 
 LONG_SECONDS: Final = 0.005
@@ -24,12 +26,9 @@ async def grading(
     concurrency: int,
     slots: asyncio.Semaphore | None = None,
 ) -> AsyncIterator[AsyncIterator[tuple[Key, Result | Other]]]:
-    """Results of `source` under their keys, in the order in which they are done.
+    """Results of `source` under their keys, in the order in which they are done; else as `working`.
 
     What is no `Context` is handed on as it is: a row that could not be read stays in the stream.
-    The source is read no further than twice `concurrency` samples ahead of who takes the results.
-    `slots` bounds what several of these do together. What the source raises ends the grades under
-    way and is raised to the taker. Leaving the block, or cancelling it, ends every grade.
 
         async with grading(grader, source, 32) as results:
             async for key, result in results: ...
@@ -37,13 +36,34 @@ async def grading(
     if not grader.waits:
         yield _one_by_one(grader, source)
         return
-    window = _Window(grader, source, concurrency, slots or asyncio.Semaphore(concurrency))
-    work = asyncio.create_task(window.work())
+
+    async def grade(given: Context | Other) -> Result | Other:
+        return await grader.grade(given) if isinstance(given, Context) else given
+
+    async with working(grade, source, concurrency, slots) as results:
+        yield results
+
+
+@asynccontextmanager
+async def working(
+    work: Callable[[Given], Awaitable[Done]],
+    source: AsyncIterable[tuple[Key, Given]],
+    concurrency: int,
+    slots: asyncio.Semaphore | None = None,
+) -> AsyncIterator[AsyncIterator[tuple[Key, Done]]]:
+    """What `work` makes of all that `source` gives, under their keys, in the order in which it is done.
+
+    The source is read no further than twice `concurrency` ahead of who takes what is done.
+    `slots` bounds what several of these do together. What the source or the work raises ends the
+    works under way and is raised to the taker. Leaving the block, or cancelling it, ends them, too.
+    """
+    window = _Window(work, source, concurrency, slots or asyncio.Semaphore(concurrency))
+    working = asyncio.create_task(window.work())
     try:
-        yield window.results(work)
+        yield window.results(working)
     finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 async def _one_by_one(
@@ -62,26 +82,26 @@ class _End:
     """Stands behind the last result."""
 
 
-class _Window(Generic[Key, Other]):
-    """Some workers that share one source and one queue, so that no sample costs a task of its own."""
+class _Window(Generic[Key, Given, Done]):
+    """Some workers that share one source and one queue, so that no work costs a task of its own."""
 
     def __init__(
         self,
-        grader: Grader,
-        source: AsyncIterable[tuple[Key, Context | Other]],
+        work: Callable[[Given], Awaitable[Done]],
+        source: AsyncIterable[tuple[Key, Given]],
         concurrency: int,
         slots: asyncio.Semaphore,
     ) -> None:
-        self._grader = grader
+        self._do = work
         self._source = aiter(source)
         self._concurrency = concurrency
         self._slots = slots
         self._turn = asyncio.Lock()
         self._room = asyncio.Semaphore(2 * concurrency)
-        self._done: asyncio.Queue[tuple[Key, Result | Other] | _End] = asyncio.Queue()
+        self._done: asyncio.Queue[tuple[Key, Done] | _End] = asyncio.Queue()
 
     async def work(self) -> None:
-        """Until the source has no more; what it raises ends the workers, too."""
+        """Until the source has no more; what is raised ends all workers."""
         workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
         try:
             await asyncio.gather(*workers)
@@ -99,14 +119,11 @@ class _Window(Generic[Key, Other]):
                     key, given = await anext(self._source)
                 except StopAsyncIteration:
                     return
-            if not isinstance(given, Context):
-                self._done.put_nowait((key, given))
-                continue
             async with self._slots:
-                result = await self._grader.grade(given)
-            self._done.put_nowait((key, result))
+                done = await self._do(given)
+            self._done.put_nowait((key, done))
 
-    async def results(self, work: asyncio.Task[None]) -> AsyncIterator[tuple[Key, Result | Other]]:
+    async def results(self, work: asyncio.Task[None]) -> AsyncIterator[tuple[Key, Done]]:
         while not isinstance(done := await self._done.get(), _End):
             yield done
             self._room.release()

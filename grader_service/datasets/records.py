@@ -39,8 +39,14 @@ class Record(TypedDict):
     sample: Mapping[str, Any] | None
 
 
-def record_of(index: int, n: int, result: Result) -> Record:
-    """A result as a record without its item and sample."""
+def record_of(
+    index: int,
+    n: int,
+    result: Result,
+    item: Mapping[str, Any] | None = None,
+    sample: Mapping[str, Any] | None = None,
+) -> Record:
+    """A result as a record."""
     return {
         "index": index,
         "n": n,
@@ -58,6 +64,6 @@ def record_of(index: int, n: int, result: Result) -> Record:
         "parts": {key: part.reward for key, part in result.parts.items()},
         "seconds": result.seconds,
         "usage": {model: token_usage(tokens) for model, tokens in result.usage.items()},
-        "item": None,
-        "sample": None,
+        "item": item,
+        "sample": sample,
     }

@@ -46,15 +46,23 @@ class Tally:
         """One row that could not be read."""
         self._refused += 1
 
+    @property
+    def graded(self) -> int:
+        return sum(self._counts.values())
+
+    @property
+    def mean(self) -> float | None:
+        return _mean(self._sums["value"], self._counts["value"])
+
     def summary(self) -> Summary:
         counts, sums = self._counts, self._sums
         return {
-            "graded": sum(counts.values()),
+            "graded": self.graded,
             "value": counts["value"],
             "invalid": counts["invalid"],
             "failed": counts["failed"],
             "refused": self._refused,
-            "mean": _mean(sums["value"], counts["value"]),
+            "mean": self.mean,
             "mean_with_invalid": _mean(
                 sums["value"] + sums["invalid"], counts["value"] + counts["invalid"]
             ),

@@ -65,10 +65,14 @@ async def test_what_is_no_sample_stays_in_the_stream(engines: Engines, kind: str
 async def test_what_the_source_raises_reaches_the_taker(engines: Engines, kind: str) -> None:
     grader, used = graders(engines, 1.0)[kind]
     seen = []
-    with pytest.raises(LookupError):
+
+    async def take() -> None:
         async with grading(grader, Source(used, "Paris", LookupError()), 1) as results:
             async for place, _ in results:
                 seen.append(place)
+
+    with pytest.raises(LookupError):
+        await take()
     assert seen == [0]
 
 
