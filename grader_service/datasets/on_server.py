@@ -64,7 +64,9 @@ async def graded_there(
             if answer.status != 200:
                 raise await _refusal(server, answer)
             yield exchange.records(answer.content)
-    except aiohttp.ClientError as error:
+    except aiohttp.ClientConnectorError as error:
+        raise CannotStart(f"{server.url} cannot be reached: {error.strerror}") from None
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise CannotStart(
             f"{server.url} did not answer to the end ({type(error).__name__}: {error}); {AGAIN}"
         ) from None
@@ -98,19 +100,34 @@ class _Exchange:
 
     async def records(self, answer: aiohttp.StreamReader) -> AsyncIterator[Record]:
         async for line in answer:
-            told = jsontext.loads(line)
-            if "summary" in told:
-                return
-            place = told.get("row", told.get("index"))
-            if place is None:
-                raise CannotStart(f"the server gave up: {told['error']['message']} {AGAIN}")
-            piece = self._sent.pop(place)
-            self._room.release()
-            record = self._refused(told["error"]) if "error" in told else told
-            record |= {"index": piece.index, "n": piece.n}
-            record |= {"item": piece.item, "sample": piece.sample}
+            try:
+                told = jsontext.loads(line)
+                if "summary" in told:
+                    return
+                record = self._record(told)
+            except (jsontext.JsonError, KeyError, TypeError):
+                raise CannotStart(
+                    "the server answered with something else than records; is it a grader-service?"
+                ) from None
             yield record
         raise CannotStart(f"the server's answer was cut off; {AGAIN}")
+
+    def _record(self, told: dict[str, Any]) -> Record:
+        """Raises KeyError, TypeError: it is no line of this answer."""
+        if told.keys() == {"error"}:
+            raise CannotStart(f"the server gave up: {told['error']['message']} {AGAIN}")
+        piece = self._sent.pop(told["row"] if "error" in told else told["index"])
+        self._room.release()
+        record = self._refused(told["error"]) if "error" in told else told
+        if record.keys() != Record.__annotations__.keys():
+            raise KeyError
+        return {
+            **record,  # type: ignore[typeddict-item]
+            "index": piece.index,
+            "n": piece.n,
+            "item": piece.item,
+            "sample": piece.sample,
+        }
 
     def _refused(self, error: Mapping[str, Any]) -> Record:
         """A sample that the server did not take has failed: it can do with another limit, say."""
