@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,9 +12,6 @@ from grader_service.datasets.records import Record
 from grader_service.datasets.tally import Tally
 from grader_service.errors import CannotStart
 
-FLUSH_SECONDS: Final = 0.2
-"""What a kill may lose is graded again; slow grades lose nothing."""
-
 RECORD_KEYS: Final = frozenset(Record.__annotations__)
 
 
@@ -23,11 +19,11 @@ class Ledger:
     """`done` are the (index, n) that have a record; `resumed` of them had it before. Made by `open_ledger`."""
 
     def __init__(self, file: IO[bytes] | None = None) -> None:
+        """`file` is not buffered: what was paid for must outlive a kill."""
         self.done: set[tuple[int, int]] = set()
         self.tally = Tally()
         self.resumed = 0
         self._file = file
-        self._flushed = 0.0
 
     def write(self, record: Record) -> None:
         """Append one.
@@ -40,10 +36,6 @@ class Ledger:
             return
         try:
             self._file.write(jsontext.dumps(record) + b"\n")
-            now = time.monotonic()
-            if now - self._flushed > FLUSH_SECONDS:
-                self._flushed = now
-                self._file.flush()
         except OSError as error:
             raise _unwritable(self._file.name, error) from None
 
@@ -73,7 +65,7 @@ def open_ledger(path: Path | None, identity: Mapping[str, Any]) -> Iterator[Ledg
             _lock(mark, path)
             _check(mark, path, identity)
             before = _kept(path) if path.exists() else []
-            ledger = Ledger(stack.enter_context(path.open("ab")))
+            ledger = Ledger(stack.enter_context(path.open("ab", buffering=0)))
         except OSError as error:
             raise _unwritable(str(path), error) from None
         for record in before:

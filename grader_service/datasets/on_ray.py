@@ -6,8 +6,9 @@ process: what a setting names (a sandbox, a folder, a judge's address) must be t
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,9 +33,6 @@ CHUNK: Final = 256
 
 SANDBOX_WORKERS: Final = 8
 """Of each actor, where the settings leave it to the number of CPUs."""
-
-RESTARTS: Final = 3
-"""How often an actor whose process or node died begins anew elsewhere, and its chunks with it."""
 
 
 class ChunkGrader:
@@ -86,30 +84,48 @@ async def graded_on_ray(
     size = concurrency if grader.waits else CHUNK
     try:
         with _connected(ray):
-            actors = _actors(ray, grader, settings, concurrency)
-            free = asyncio.Queue[Any]()
-            for actor in actors * AHEAD:
-                free.put_nowait(actor)
-
-            async def grade(chunk: Sequence[Piece]) -> list[Record]:
-                actor = await free.get()
-                try:
-                    records = await asyncio.wrap_future(actor.grade.remote(chunk).future())
-                finally:
-                    free.put_nowait(actor)
-                return [_whole(record, chunk) for record in records]
-
-            async with working(grade, _chunks(pieces, size), len(actors) * AHEAD) as done:
+            actors = _Actors(ray, _started(ray, grader, settings, concurrency))
+            async with working(actors.grade, _chunks(pieces, size), actors.places) as done:
                 yield _records(done)
-            await asyncio.gather(
-                *(asyncio.wrap_future(actor.close.remote().future()) for actor in actors)
-            )
+            await actors.close()
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error
         first = str(cause).strip().partition("\n")[0]
         raise CannotStart(
             f"the Ray cluster could not grade ({type(cause).__name__}: {first}); run the same command again to go on"
         ) from None
+
+
+class _Actors:
+    """Gives each chunk to an actor that has room. What an actor that died had goes to another."""
+
+    def __init__(self, ray: Any, actors: Sequence[Any]) -> None:
+        self._died: type[Exception] = ray.exceptions.RayActorError
+        self._living = list(actors)
+        self._free = asyncio.Queue[Any]()
+        self.places = AHEAD * len(actors)
+        for actor in [*actors] * AHEAD:
+            self._free.put_nowait(actor)
+
+    async def grade(self, chunk: Sequence[Piece]) -> list[Record]:
+        """Raises a RayError when the last actor died."""
+        while True:
+            actor = await self._free.get()
+            try:
+                records = await asyncio.wrap_future(actor.grade.remote(chunk).future())
+            except self._died:
+                if actor in self._living:
+                    self._living.remove(actor)
+                if not self._living:
+                    raise
+            else:
+                self._free.put_nowait(actor)
+                return [_whole(record, chunk) for record in records]
+
+    async def close(self) -> None:
+        """End the actors' engines; one that dies meanwhile has ended, too."""
+        closing = [asyncio.wrap_future(actor.close.remote().future()) for actor in self._living]
+        await asyncio.gather(*closing, return_exceptions=True)
 
 
 def _ray() -> Any:
@@ -132,19 +148,18 @@ def _connected(ray: Any) -> Iterator[None]:
         raise CannotStart(
             f"the Ray cluster of RAY_ADDRESS cannot be reached: {str(error).splitlines()[0]}"
         ) from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with redirect_stdout(sys.stderr):  # Ray tells of lost nodes where a command's answer goes
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
-def _actors(ray: Any, grader: Grader, settings: Settings, concurrency: int) -> list[Any]:
+def _started(ray: Any, grader: Grader, settings: Settings, concurrency: int) -> list[Any]:
     places = int(ray.cluster_resources().get("CPU", 0))
     if not places:
         raise CannotStart("the Ray cluster has no CPU to grade with")
-    remote = ray.remote(
-        num_cpus=1, max_restarts=RESTARTS, max_task_retries=RESTARTS, max_concurrency=AHEAD
-    )(ChunkGrader)
+    remote = ray.remote(num_cpus=1, max_concurrency=AHEAD)(ChunkGrader)
     spelled = jsontext.loads(jsontext.dumps(grader.spelled))
     shared = _for_nodes(settings)
     return [remote.remote(spelled, shared, concurrency) for _ in range(places)]
