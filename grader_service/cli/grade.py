@@ -4,23 +4,22 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from grader_service import jsontext, settings
+from grader_service.cli.grade_job import Engine, Job, sampled_source
 from grader_service.cli.grade_progress import progress, summary_table
 from grader_service.cli.graders import GraderFile, load
-from grader_service.cli.output import UNGRADED, AsJson, output, write_json
-from grader_service.datasets.in_process import graded_here
+from grader_service.cli.output import UNGRADED, AsJson, output, tell, write_json
+from grader_service.cli.texts import text
 from grader_service.datasets.ledger import Ledger, open_ledger, records_in
-from grader_service.datasets.on_ray import graded_on_ray
-from grader_service.datasets.on_server import Server, graded_there
+from grader_service.datasets.on_server import Server
 from grader_service.datasets.parquet import require_parquet, write_parquet
 from grader_service.datasets.pieces import (
     Lines,
@@ -29,21 +28,18 @@ from grader_service.datasets.pieces import (
     Unread,
     given_samples,
     own_samples,
+    to_draw,
 )
-from grader_service.datasets.records import Record
 from grader_service.datasets.tally import Summary
-from grader_service.engines import open_engines
 from grader_service.errors import CannotStart
 from grader_service.graders.base import Grader
-from grader_service.settings import Settings
+from grader_service.sampling.source import SampledSource
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 SHOWN = 20
 """So many unreadable lines are told one by one."""
-
-Engine = Literal["local", "ray"]
 
 
 def grade(
@@ -52,7 +48,14 @@ def grade(
     samples: Annotated[
         Path | None, typer.Option(help="Outputs as JSON lines, where the rows have none.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", min=1, help="Outputs of each row in --samples.")] = 1,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Ask this model for the outputs; item.messages is the prompt."),
+    ] = None,
+    sampling_params: Annotated[
+        str, typer.Option(help="How to ask it, as JSON or @FILE: temperature, response_format, …")
+    ] = "{}",
+    n: Annotated[int, typer.Option("--n", min=1, help="Outputs of each row.")] = 1,
     target: Annotated[
         Path | None,
         typer.Option("--output", help="File for the rewards: .jsonl or .parquet."),
@@ -73,7 +76,7 @@ def grade(
 ) -> None:
     """Grade a dataset. Run it again and it goes on where it stopped, and tries again what had failed.
 
-    A row is {"item": {…}, "sample": …} or, with --samples, any object. A line of --samples is the
+    A row is {"item": {…}, "sample": …} or, with --samples or --model, any object. A line of --samples is the
     output as a string, an object with "output_text", or {"sample": either, "index": row, "n": …};
     records that this command wrote will do.
 
@@ -90,9 +93,19 @@ def grade(
         concurrency=concurrency or config.batch_concurrency,
         engine=engine,
         server=None if server is None else Server(server, config.server_key),
+        source=None
+        if model is None
+        else sampled_source(model, text("--sampling-params", sampling_params)),
     )
     with ExitStack() as stack:
-        plan = _plan(stack, data, samples, n, limit)
+        lines = stack.enter_context(closing(Lines(data)))
+        rows = Rows(lines, limit)
+        if job.source is not None and samples is not None:
+            raise CannotStart("--samples and --model both bring the outputs; give one of them")
+        if job.source is not None:
+            plan = _to_draw(rows, lines, job.source, n)
+        else:
+            plan = _stored(stack, rows, lines, samples, n)
         summary, seconds, resumed = _run(job, plan, target)
     with output(as_json) as console:
         if console is None:
@@ -113,33 +126,6 @@ def grade(
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """The grader, and where it works."""
-
-    grader: Grader
-    config: Settings
-    concurrency: int
-    engine: Engine
-    server: Server | None
-
-    def records(
-        self, pieces: AsyncIterator[Piece]
-    ) -> AbstractAsyncContextManager[AsyncIterator[Record]]:
-        if self.server is not None:
-            return graded_there(self.server, self.grader, pieces, self.concurrency)
-        if self.engine == "ray":
-            return graded_on_ray(self.grader, self.config, pieces, self.concurrency)
-        return self._here(pieces)
-
-    @asynccontextmanager
-    async def _here(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[AsyncIterator[Record]]:
-        async with open_engines(self.config, lambda _event: None) as engines:
-            await self.grader.check(engines)
-            async with graded_here(self.grader, engines, pieces, self.concurrency) as records:
-                yield records
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be graded: so many pieces, at most, out of files with these digests."""
 
@@ -148,12 +134,17 @@ class Plan:
     files: Mapping[str, str]
 
 
-def _plan(stack: ExitStack, data: Path, samples: Path | None, n: int, limit: int | None) -> Plan:
-    lines = stack.enter_context(closing(Lines(data)))
-    rows = Rows(lines, limit)
+def _to_draw(rows: Rows, lines: Lines, source: SampledSource, n: int) -> Plan:
+    """More outputs of each row may be asked for later, so their number is nothing that records depend on."""
+    asked = hashlib.sha256(source.model_dump_json().encode()).hexdigest()
+    files = {"data file": lines.digest, "model or sampling": asked}
+    return Plan(to_draw(rows, n), len(rows) * n, files)
+
+
+def _stored(stack: ExitStack, rows: Rows, lines: Lines, samples: Path | None, n: int) -> Plan:
     if samples is None:
         if n > 1:
-            raise CannotStart("--n needs --samples: a row brings one sample with it")
+            raise CannotStart("--n needs --samples or --model: a row brings one sample with it")
         return Plan(own_samples(rows), len(rows), {"data file": lines.digest})
     outputs = stack.enter_context(closing(Lines(samples)))
     files = {"data file": lines.digest, "samples file": outputs.digest, "number n": str(n)}
@@ -171,7 +162,7 @@ def _run(job: Job, plan: Plan, target: Path | None) -> tuple[Summary, float, int
         try:
             asyncio.run(_grade(job, plan, ledger))
         except KeyboardInterrupt:
-            _tell(f"stopped with {ledger.tally.graded} graded; run the same command again to go on")
+            tell(f"stopped with {ledger.tally.graded} graded; run the same command again to go on")
             raise typer.Exit(STOPPED) from None
     if as_parquet and target and log:
         write_parquet(records_in(log), target)
@@ -186,7 +177,7 @@ def _digest(grader: Grader) -> str:
 
 async def _grade(job: Job, plan: Plan, ledger: Ledger) -> None:
     with progress(plan.total, ledger.tally) as step:
-        async with job.records(_left(plan, ledger)) as records:
+        async with job.records(_left(plan, ledger), ledger) as records:
             async for record in records:
                 ledger.write(record)
                 step()
@@ -200,12 +191,8 @@ async def _left(plan: Plan, ledger: Ledger) -> AsyncIterator[Piece]:
             unread += 1
             ledger.tally.refuse()
             if unread <= SHOWN:
-                _tell(str(piece))
+                tell(str(piece))
         elif (piece.index, piece.n) not in ledger.done:
             yield piece
     if unread > SHOWN:
-        _tell(f"and {unread - SHOWN} more lines that cannot be read")
-
-
-def _tell(line: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(escape(line), highlight=False)
+        tell(f"and {unread - SHOWN} more lines that cannot be read")

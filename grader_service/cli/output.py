@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from grader_service import jsontext
 
@@ -26,3 +27,8 @@ def output(as_json: bool) -> Iterator[Console | None]:
 def write_json(answer: Any) -> None:
     """One line on standard output."""
     sys.stdout.write(jsontext.dumps(answer).decode() + "\n")
+
+
+def tell(line: str) -> None:
+    """One line on standard error, as it stands."""
+    Console(stderr=True, soft_wrap=True).print(escape(line), highlight=False)

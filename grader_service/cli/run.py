@@ -1,8 +1,6 @@
 """`grader-service run` and `validate`: one grader file, one sample, no server."""
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +10,7 @@ from rich.table import Table
 from grader_service import jsontext, settings
 from grader_service.cli.graders import GraderFile, load
 from grader_service.cli.output import UNGRADED, AsJson, output, write_json
+from grader_service.cli.texts import text
 from grader_service.engines import open_engines
 from grader_service.errors import CannotStart
 from grader_service.graders.base import Grader
@@ -31,7 +30,7 @@ def run(
 ) -> None:
     """Grade one sample. Exit code 0: a reward; 1: the sample could not be graded; 2: the grader or a setting is wrong."""
     row = _row(item)
-    result = asyncio.run(_grade(load(file), row, _text("--sample", sample)))
+    result = asyncio.run(_grade(load(file), row, text("--sample", sample)))
     with output(as_json) as console:
         if console is None:
             write_json(run_answer(result))
@@ -57,27 +56,9 @@ def validate(file: GraderFile, as_json: AsJson = False) -> None:
                 console.print(f"[yellow]warning:[/yellow] {escape(warning)}", highlight=False)
 
 
-def _text(option: str, given: str) -> str:
-    """The text itself, or what `@FILE` or `-` stands for."""
-    try:
-        text = _read(given)
-        text.encode()  # bytes of the command line that are no UTF-8 become lone surrogates
-    except OSError as error:
-        raise CannotStart(f"{given[1:]!r} cannot be read: {error.strerror}") from None
-    except UnicodeError:
-        raise CannotStart(f"{option} is no valid UTF-8; convert it first") from None
-    return text
-
-
-def _read(given: str) -> str:
-    if given == "-":
-        return sys.stdin.read()
-    return Path(given[1:]).read_text(encoding="utf-8") if given.startswith("@") else given
-
-
 def _row(given: str) -> dict[str, Any]:
     try:
-        row = jsontext.loads(_text("--item", given))
+        row = jsontext.loads(text("--item", given))
     except jsontext.JsonError as error:
         raise CannotStart(f"--item is no valid JSON: {error}") from None
     if not isinstance(row, dict):

@@ -30,4 +30,4 @@ async def _contexts(
 
 async def _records(results: AsyncIterator[tuple[Piece, Result]]) -> AsyncIterator[Record]:
     async for piece, result in results:
-        yield record_of(piece.index, piece.n, result, piece.item, piece.sample)
+        yield piece.record(record_of(piece.index, piece.n, result))

@@ -66,7 +66,7 @@ class ChunkGrader:
 
 async def _each(pieces: Sequence[Piece]) -> AsyncIterator[Piece]:
     for place, piece in enumerate(pieces):
-        yield replace(piece, index=place)
+        yield replace(piece, index=place, usage={})
 
 
 @asynccontextmanager
@@ -120,7 +120,7 @@ class _Actors:
                     raise
             else:
                 self._free.put_nowait(actor)
-                return [_whole(record, chunk) for record in records]
+                return [chunk[record["index"]].record(record) for record in records]
 
     async def close(self) -> None:
         """End the actors' engines; one that dies meanwhile has ended, too."""
@@ -184,17 +184,6 @@ async def _chunks(
             chunk = []
     if chunk:
         yield None, chunk
-
-
-def _whole(record: Record, chunk: Sequence[Piece]) -> Record:
-    piece = chunk[record["index"]]
-    return {
-        **record,
-        "index": piece.index,
-        "n": piece.n,
-        "item": piece.item,
-        "sample": piece.sample,
-    }
 
 
 async def _records(done: AsyncIterator[tuple[None, list[Record]]]) -> AsyncIterator[Record]:

@@ -121,13 +121,7 @@ class _Exchange:
         record = self._refused(told["error"]) if "error" in told else told
         if record.keys() != Record.__annotations__.keys():
             raise KeyError
-        return {
-            **record,  # type: ignore[typeddict-item]
-            "index": piece.index,
-            "n": piece.n,
-            "item": piece.item,
-            "sample": piece.sample,
-        }
+        return piece.record(record)  # type: ignore[arg-type]
 
     def _refused(self, error: Mapping[str, Any]) -> Record:
         """A sample that the server did not take has failed: it can do with another limit, say."""

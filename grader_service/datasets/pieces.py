@@ -4,24 +4,40 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from grader_service import jsontext
+from grader_service.datasets.records import Record, added
 from grader_service.datasets.rows import BYTE_ORDER_MARK, Row, RowFault, parse_row
-from grader_service.errors import CannotStart
+from grader_service.errors import CannotStart, Usage
 from grader_service.sample import sample_of
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One sample of one row; `sample` is None where a model is still to be asked."""
+    """One sample of one row; `sample` is None where a model is still to be asked, `usage` is what it cost."""
 
     index: int
     n: int
     item: Mapping[str, Any]
     sample: Mapping[str, Any] | None
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+
+    def record(self, graded: Record) -> Record:
+        """What grading this sample gave, wherever it was done, with all that is known of the sample."""
+        usage = dict(graded["usage"])
+        for model, tokens in self.usage.items():
+            usage[model] = added(usage.get(model), tokens)
+        return {
+            **graded,
+            "index": self.index,
+            "n": self.n,
+            "usage": usage,
+            "item": self.item,
+            "sample": self.sample,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from grader_service.errors import Usage
 from grader_service.events import State
 from grader_service.graders.result import Result
 from grader_service.wire import TokenUsage, token_usage
@@ -39,14 +40,8 @@ class Record(TypedDict):
     sample: Mapping[str, Any] | None
 
 
-def record_of(
-    index: int,
-    n: int,
-    result: Result,
-    item: Mapping[str, Any] | None = None,
-    sample: Mapping[str, Any] | None = None,
-) -> Record:
-    """A result as a record."""
+def record_of(index: int, n: int, result: Result) -> Record:
+    """A result as a record without its item and sample."""
     return {
         "index": index,
         "n": n,
@@ -64,6 +59,11 @@ def record_of(
         "parts": {key: part.reward for key, part in result.parts.items()},
         "seconds": result.seconds,
         "usage": {model: token_usage(tokens) for model, tokens in result.usage.items()},
-        "item": item,
-        "sample": sample,
+        "item": None,
+        "sample": None,
     }
+
+
+def added(before: TokenUsage | None, tokens: Usage) -> TokenUsage:
+    """Tokens of one model, with those that a record has of it already."""
+    return token_usage(tokens if before is None else Usage(**before) + tokens)

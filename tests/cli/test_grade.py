@@ -21,7 +21,9 @@ from grader_service.cli import main
 from grader_service.errors import SandboxUnavailable
 from grader_service.settings import Settings
 from tests.definitions import ITEM, PYTHON, STRING_CHECK, TEXT_SIMILARITY
+from tests.fakes import upstream as fake
 from tests.fakes.sandbox import Gate, ScriptedSandbox
+from tests.fakes.upstream import serving_upstream
 from tests.opening import opening
 from tests.processes import start
 from tests.serving import serving
@@ -334,6 +336,60 @@ def test_parquet(tmp_path: Path, grader: Path) -> None:
     assert json.loads(found[0]["sample"])["output_text"] == "Paris"
 
 
+MODEL = "qwen3-8b"
+ASKED = {"messages": [{"role": "user", "content": "Which capital?"}], "answer": "Paris"}
+
+
+def asking(tmp_path: Path, *rows: Any) -> list[object]:
+    grader = lines(tmp_path / "grader.json", STRING_CHECK)
+    data = lines(tmp_path / "rows.jsonl", *rows)
+    return [grader, "--data", data, "--output", tmp_path / "out.jsonl", "--model", MODEL]
+
+
+def test_a_model_is_asked_for_outputs(tmp_path: Path) -> None:
+    arguments = asking(tmp_path, ASKED, {"answer": "Paris"}, {**ASKED, "answer": "Oslo"})
+    asked = [*arguments, "--sampling-params", '{"temperature": 0.5, "seed": 7}']
+    with serving_upstream(*[fake.completion("Paris")] * 4) as upstream:
+        code, told, errors = command(*asked, llm_base_url=upstream.base_url)
+        assert (code, errors) == (0, "")
+        assert told["summary"]["causes"] == {"variable_missing": 1}
+        code, told, _ = command(*asked, "--n", 2, llm_base_url=upstream.base_url)
+        bodies = [received.body for received in upstream.received]
+    assert (code, told["resumed"], told["summary"]["value"]) == (0, 3, 4)
+    found = records(tmp_path / "out.jsonl")
+    assert [found[0, n]["reward"] for n in range(2)] == [1.0, 1.0]
+    assert [found[2, n]["reward"] for n in range(2)] == [0.0, 0.0]
+    assert [found[1, n]["state"] for n in range(2)] == ["invalid", "invalid"]
+    assert found[0, 0]["usage"][fake.MODEL]["total_tokens"] == 120
+    assert found[0, 0]["sample"]["output_text"] == "Paris"
+    assert {body["model"] for body in bodies} == {MODEL}
+    assert {body["temperature"] for body in bodies} == {0.5}
+    assert sorted(body["seed"] for body in bodies) == [7, 7, 8, 8]
+    assert bodies[0]["messages"] == ASKED["messages"]
+    code, _, errors = command(*arguments, llm_base_url=upstream.base_url)
+    assert code == 2
+    assert "another model or sampling" in errors
+
+
+def test_outputs_are_drawn_here_and_graded_on_a_server(tmp_path: Path, server: str) -> None:
+    arguments = [*asking(tmp_path, ASKED), "--server", server]
+    with serving_upstream(fake.completion("Paris")) as upstream:
+        code, _, errors = command(*arguments, llm_base_url=upstream.base_url)
+    assert (code, errors) == (0, "")
+    record = records(tmp_path / "out.jsonl")[0, 0]
+    assert (record["reward"], record["usage"][fake.MODEL]["total_tokens"]) == (1.0, 120)
+
+
+def test_what_the_model_did_not_answer_has_failed_and_is_asked_again(tmp_path: Path) -> None:
+    arguments = asking(tmp_path, ASKED)
+    with serving_upstream(fake.error(401)) as upstream:
+        code, told, _ = command(*arguments, llm_base_url=upstream.base_url)
+    assert (code, told["summary"]["failed"]) == (1, 1)
+    with serving_upstream(fake.completion("Paris")) as upstream:
+        code, told, _ = command(*arguments, llm_base_url=upstream.base_url)
+    assert (code, told["summary"]["mean"]) == (0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("library", "arguments"),
     [("pyarrow", ("--output", "out.parquet")), ("ray", ("--engine", "ray"))],
@@ -363,6 +419,21 @@ def test_an_extra_that_is_not_installed_is_named(
         (("{grader}", "--data", "{folder}/nowhere"), "nowhere"),
         (("{grader}", "--data", "{data}", "--samples", "{folder}/nowhere"), "nowhere"),
         (("{grader}", "--data", "{data}", "--n", "2"), "--samples"),
+        (("{grader}", "--data", "{data}", "--model", "m"), "--model m"),
+        (("{grader}", "--data", "{data}", "--model", "m", "--samples", "{data}"), "--samples"),
+        (("{grader}", "--data", "{data}", "--model", "m", "--sampling-params", "{{"), "JSON"),
+        (
+            (
+                "{grader}",
+                "--data",
+                "{data}",
+                "--model",
+                "m",
+                "--sampling-params",
+                '{{"top_p": "x"}}',
+            ),
+            "top_p",
+        ),
         (("{folder}/bad.json", "--data", "{data}"), "bad.json:1"),
         (("{folder}/broken.json", "--data", "{data}"), "grade"),
         (("{grader}", "--data", "{data}", "--output", "{folder}/no/out.jsonl"), "out.jsonl"),
