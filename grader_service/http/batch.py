@@ -180,12 +180,6 @@ class BatchAnswer(Response):
                     outgoing.write(self._line(place, done))
                     if outgoing.full:
                         await outgoing.sent()
-            last: Last = {
-                "summary": self._tally.summary(),
-                "seconds": time.perf_counter() - started,
-            }
-            outgoing.write(jsontext.dumps(last) + b"\n")
-            await outgoing.end()
             complete = True
         finally:
             summary = self._tally.summary()
@@ -205,6 +199,9 @@ class BatchAnswer(Response):
                     request_id=self._caller.request_id,
                 )
             )
+        last: Last = {"summary": summary, "seconds": time.perf_counter() - started}
+        outgoing.write(jsontext.dumps(last) + b"\n")
+        await outgoing.end()
 
     async def _contexts(self, job: _Job) -> AsyncIterator[tuple[Place, Context | RequestRefused]]:
         place = 0

@@ -312,7 +312,9 @@ def test_graders_of_the_catalogue_and_what_metrics_count(catalogue: Path) -> Non
     ):
         read(post(address, {"grader_name": "capital"}, *[ROW] * 1000, {"sample": ""}))
         read(post(address, {"grader": {**MULTI, "calculate_output": "-exact"}}, ROW))
-        found = scrape(client)
+        answered = {"route": "graders_batch", "status": "200"}
+        while value(found := scrape(client), "grader_requests_total", **answered) < 2:
+            pass  # the last line is sent before the request is counted
     for name, labels in (
         ("grader", {"type": "string_check"}),
         ("grader_catalogue", {"grader": "capital"}),
@@ -327,7 +329,6 @@ def test_graders_of_the_catalogue_and_what_metrics_count(catalogue: Path) -> Non
         assert value(found, f"{name}_reward_magnitude_total", sign="positive", **labels) == 1000
     assert value(found, "grader_reward_magnitude_total", sign="negative", type="multi") == 1
     assert value(found, "grader_causes_total", kind="variable_missing") == 1
-    assert value(found, "grader_requests_total", route="graders_batch", status="200") == 2
 
 
 def test_a_batch_is_one_line_in_the_log() -> None:
