@@ -19,8 +19,11 @@ from grader_service.events import (
     Event,
     Graded,
     KeysLoaded,
+    RunEnded,
+    RunStarted,
     SandboxOpened,
     SandboxWorkerLost,
+    StoreFailed,
 )
 from grader_service.settings import Settings
 
@@ -92,6 +95,12 @@ class Logs:
             )
         elif isinstance(event, BreakerChanged):
             self._log.warning("judge_breaker", upstream=event.upstream, state=event.state)
+        elif isinstance(event, RunStarted):
+            self._log.info("run_started", run_id=event.run_id, rows=event.rows)
+        elif isinstance(event, RunEnded):
+            self._run_ended(event)
+        elif isinstance(event, StoreFailed):
+            self._log.error("store_failed", reason=event.reason)
 
     def _graded(self, event: Graded) -> None:
         self._defect(event.defect, event.request_id)
@@ -121,6 +130,12 @@ class Logs:
             request_id=event.request_id,
         )
 
+    def _run_ended(self, event: RunEnded) -> None:
+        self._defect(event.defect, event.run_id)
+        self._log.info(
+            "run_ended", run_id=event.run_id, status=event.status, seconds=round(event.seconds, 3)
+        )
+
     def _answered(self, event: Answered) -> None:
         self._defect(event.defect, event.request_id)
         if event.status >= 400:
@@ -137,7 +152,7 @@ class Logs:
         for warning in event.warnings:
             self._log.warning("sandbox_warning", warning=warning)
 
-    def _defect(self, defect: Exception | None, request_id: str) -> None:
+    def _defect(self, defect: BaseException | None, request_id: str) -> None:
         if defect is not None:
             self._log.error(
                 "defect", error=type(defect).__name__, frames=_frames(defect), request_id=request_id
@@ -149,7 +164,7 @@ class Logs:
         self._log.info("catalogue_loaded", graders=len(event.names), faults=len(event.faults))
 
 
-def _frames(error: Exception) -> list[str]:
+def _frames(error: BaseException) -> list[str]:
     """Where a defect arose; without its message, which may quote a sample."""
     return [
         f"{frame.filename}:{frame.lineno} {frame.name}"

@@ -14,14 +14,16 @@ OWN_ENGINE = Path(__file__).parents[1] / ".cache/engine/docker-host"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment() -> Iterator[None]:
-    """Settings of the machine must not change what a test sees."""
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Settings of the machine must not change what a test sees, and no database may lie in its folder."""
     kept = {
         name: os.environ.pop(name)
         for name in list(os.environ)
         if name.startswith("GRADER_") and not name.startswith("GRADER_TESTS_")
     }
+    os.environ["GRADER_DATA_DIR"] = str(tmp_path_factory.mktemp("data"))
     yield
+    del os.environ["GRADER_DATA_DIR"]
     os.environ.update(kept)
 
 
