@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -26,6 +26,11 @@ PREFIXES = (
 
 ANY_PREFIX = "|".join(re.sub(r"\{\w+\}", "[^/]+", prefix) for prefix in PREFIXES)
 """As a regular expression."""
+
+
+BYTES: Final[dict[str, Any]] = {
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +58,23 @@ def prefixed(tag: str, operations: Sequence[Operation]) -> APIRouter:
 
 def _add(routes: APIRouter, prefix: str, operation: Operation) -> None:
     documents = operation.documents
-    plain: dict[str, Any] = {} if operation.answer else {"response_class": Bytes}
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorAnswer} for status in (400, 401, 403, *operation.also)
+    }
+    plain: dict[str, Any] = {}
+    if operation.answer is None:
+        responses[200] = BYTES
+        plain["response_class"] = Response  # of no media type, or errors would get it, too
     routes.add_api_route(
         f"{prefix}{operation.path}",
         operation.endpoint,
         methods=[operation.method],
         status_code=operation.status,
         response_model=operation.answer,
-        responses={status: {"model": ErrorAnswer} for status in (400, 401, 403, *operation.also)},
+        responses=responses,
         dependencies=[] if documents is None else [Depends(documents)],
         name=operation.name,
         operation_id=operation.name,
         include_in_schema=prefix == DOCUMENTED_PREFIX,
         **plain,
     )
-
-
-class Bytes(Response):
-    media_type = "application/octet-stream"
