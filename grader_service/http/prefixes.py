@@ -57,6 +57,17 @@ def prefixed(tag: str, operations: Sequence[Operation]) -> APIRouter:
 
 
 def _add(routes: APIRouter, prefix: str, operation: Operation) -> None:
+    """Only what is documented needs models: FastAPI makes validators of each, and keeps them."""
+    if prefix != DOCUMENTED_PREFIX:
+        routes.add_api_route(
+            f"{prefix}{operation.path}",
+            operation.endpoint,
+            methods=[operation.method],
+            response_model=None,
+            name=operation.name,
+            include_in_schema=False,
+        )
+        return
     documents = operation.documents
     responses: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorAnswer} for status in (400, 401, 403, *operation.also)
@@ -75,6 +86,5 @@ def _add(routes: APIRouter, prefix: str, operation: Operation) -> None:
         dependencies=[] if documents is None else [Depends(documents)],
         name=operation.name,
         operation_id=operation.name,
-        include_in_schema=prefix == DOCUMENTED_PREFIX,
         **plain,
     )
