@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from grader_service import jsontext
+from grader_service import template
 from grader_service.evals.bodies import CustomConfig, LogsConfig
 from grader_service.evals.sample_schema import SAMPLE_SCHEMA
 from grader_service.graders.base import Grader
@@ -38,5 +38,13 @@ def warnings(config: CustomConfig | LogsConfig, graders: Sequence[Grader]) -> li
     return [
         f"testing_criteria[{position}] names `sample`, and include_sample_schema is not true"
         for position, grader in enumerate(graders)
-        if b"{{sample." in jsontext.dumps(grader.spelled).replace(b" ", b"")
+        if _names_sample(grader)
     ]
+
+
+def _names_sample(grader: Grader) -> bool:
+    return any(
+        variable.namespace == "sample"
+        for _, text in grader.texts()
+        for variable in template.parse(text).variables
+    )

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import anyio
 from sqlalchemy import RowMapping
 
+from grader_service import jsontext
 from grader_service.datasets.rows import RowFault, parse_row
 from grader_service.errors import GraderServiceError
 from grader_service.evals.criteria import criteria_of
-from grader_service.evals.output import Output, grade_row
+from grader_service.evals.data_source import sampled
+from grader_service.evals.output import Output, Task, grade_row
 from grader_service.evals.row_text import Line, lines_of
 from grader_service.evals.tally import Tally
 from grader_service.evals.turns import Share, Turns
@@ -54,8 +56,9 @@ class Job:
         self._ctx = ctx
         self.row = row
         self._key: int = row["key"]
-        self._criteria = criteria_of(row["criteria"])
-        self._tally = Tally(row, [criterion.id for criterion in self._criteria])
+        criteria = criteria_of(row["criteria"])
+        self._task = Task(self._key, criteria, sampled(jsontext.loads(row["data_source"])))
+        self._tally = Tally(row, [criterion.id for criterion in criteria])
         self._share = Share(row["tenant"])
         self._rows_lock = asyncio.Lock()
         self._pending: list[Output] = []
@@ -124,7 +127,7 @@ class Job:
             row = parse_row(line.text, line.index, line.number)
         except RowFault as fault:  # it was looked at when the run was made
             raise RunBroken("invalid_file", f"line {fault.line}: {fault.message}") from None
-        return await grade_row(self._key, row, self._criteria, self._ctx)
+        return await grade_row(self._task, row, self._ctx)
 
     async def _flush_regularly(self) -> None:
         while True:

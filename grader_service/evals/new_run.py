@@ -7,32 +7,34 @@ from sqlalchemy import RowMapping
 
 from grader_service import jsontext
 from grader_service.errors import RequestRefused
-from grader_service.evals import ids
+from grader_service.evals import data_source, ids
 from grader_service.evals.bodies import CreateRun, FileId
 from grader_service.evals.incoming import CONTENT, IncomingRun, look_at_file
+from grader_service.judge.sampler import Sampler
 from grader_service.store import files, runs
 from grader_service.store.database import Database
 
 
 async def accept(
-    of_eval: RowMapping, body: CreateRun, sent: Mapping[str, Any], incoming: IncomingRun
+    of_eval: RowMapping,
+    body: CreateRun,
+    sent: Mapping[str, Any],
+    incoming: IncomingRun,
+    sampler: Sampler,
 ) -> RowMapping:
     """The queued run. `sent` is the data source as it came, whose rows `incoming` has.
 
     Raises:
-        RequestRefused: 400 where the file is not there, is no JSONL, or there is no row.
+        RequestRefused: 400 where the model cannot be asked, the file is not there or no JSONL, or there is no row.
     """
+    warnings = data_source.check(sent, sampler)
     source = body.data_source.source
     database = incoming.database
     content_key = None
     if isinstance(source, FileId):
         content_key, total = await _rows_of_file(database, of_eval["tenant"], source.id, incoming)
-        shown = dict(sent)
     else:
         total = incoming.total
-        shown = {**sent, "source": {**sent["source"], "content": incoming.shown}}
-        if total > len(incoming.shown):
-            shown["source"] |= {"content_truncated": True, "content_rows": total}
     if total == 0:
         param = "data_source.source.id" if isinstance(source, FileId) else CONTENT
         raise RequestRefused("There is no row to grade.", param=param)
@@ -42,9 +44,9 @@ async def accept(
         "eval_key": of_eval["key"],
         "created_at": incoming.created_at,
         "label": _text({"name": body.name or "", "metadata": body.metadata or {}}),
-        "data_source": _text(shown),
+        "data_source": _text(data_source.shown(sent, incoming.shown, total)),
         "total": total,
-        "warnings": _text(incoming.schema.warnings()),
+        "warnings": _text(warnings + incoming.schema.warnings()),
     }
     async with database.writing() as connection:
         if content_key is None:

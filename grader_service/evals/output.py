@@ -9,15 +9,28 @@ from typing import Any
 
 from grader_service import jsontext
 from grader_service.datasets.rows import Row
-from grader_service.errors import Usage
-from grader_service.evals import ids
+from grader_service.errors import CannotGrade, Usage
+from grader_service.evals import ids, transcripts
 from grader_service.evals.criteria import Criterion
 from grader_service.evals.tally import Counted
 from grader_service.events import Outcome
 from grader_service.graders.context import Context
-from grader_service.graders.result import Result
+from grader_service.graders.result import Cause, Result
+from grader_service.sampling.draw import draw, failed
+from grader_service.sampling.source import SampledSource
 
 STATUSES: Mapping[Outcome, str] = {"passed": "pass", "failed": "fail", "errored": "error"}
+
+_Spent = Sequence[tuple[str, Usage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is done to every row of a run; `source` is there where outputs are sampled."""
+
+    run_key: int
+    criteria: Sequence[Criterion]
+    source: SampledSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +42,59 @@ class Output:
     bytes: int
 
 
-def sample_of_row(row: Row) -> tuple[Mapping[str, Any], bool]:
-    """The namespace `sample`, and whether the row brought one.
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Results in the order of the criteria, the output item's `sample`, and what the models cost."""
 
-    azure-ai-evaluation can send a sample only as a column of the item (evals-api §5). Where there is
-    none, a template that names `sample` has nothing to show: that is told, and never graded as empty.
+    results: Sequence[Result]
+    transcript: Mapping[str, Any] | None
+    spent: _Spent
+
+
+async def grade_row(task: Task, row: Row, ctx: Context) -> Output:
+    """Grade one row by all criteria; `ctx` has no item and no sample yet."""
+    ctx = replace(ctx, item=row.item)
+    if task.source is None:
+        judged = await _judge_stored(task, row, ctx)
+    else:
+        judged = await _judge_drawn(task, task.source, ctx)
+    return _output(task, row, judged)
+
+
+async def _judge_stored(task: Task, row: Row, ctx: Context) -> _Judged:
+    sample = _sample_of(row)
+    results = await _grade(task.criteria, replace(ctx, sample=sample or {}))
+    return _Judged(results, None if sample is None else transcripts.of_row(sample), ())
+
+
+def _sample_of(row: Row) -> Mapping[str, Any] | None:
+    """azure-ai-evaluation can send a sample only as a column of the item (evals-api §5).
+
+    Where there is none, a template that names `sample` has nothing to show: that is told, and never
+    graded as an empty output.
     """
     if row.sample is not None:
-        return row.sample, True
+        return row.sample
     within = row.item.get("sample")
-    return (within, True) if isinstance(within, dict) else ({}, False)
+    return within if isinstance(within, dict) else None
 
 
-async def grade_row(run_key: int, row: Row, criteria: Sequence[Criterion], ctx: Context) -> Output:
-    """Grade one row by all criteria; `ctx` has no item and no sample yet."""
-    sample, given = sample_of_row(row)
-    ctx = replace(ctx, item=row.item, sample=sample)
-    results = await _results(criteria, ctx)
-    transcript = jsontext.dumps(stored_transcript(sample)).decode() if given else None
-    return _output(run_key, row, list(zip(criteria, results, strict=True)), transcript)
+async def _judge_drawn(task: Task, source: SampledSource, ctx: Context) -> _Judged:
+    """Where no output can be had, no criterion has anything to grade, and each says why."""
+    try:
+        drawn = await draw(source, ctx.item, ctx.engines.sampler)
+    except CannotGrade as error:
+        cause = Cause.of(error)
+        results = [
+            Result(criterion.id, criterion.grader.type, 0.0, 0.0, causes=(cause,))
+            for criterion in task.criteria
+        ]
+        return _Judged(results, failed(source, ctx.item, error), list(error.spent.items()))
+    results = await _grade(task.criteria, replace(ctx, sample=drawn.sample))
+    return _Judged(results, drawn.transcript, [(drawn.model, drawn.usage)])
 
 
-async def _results(criteria: Sequence[Criterion], ctx: Context) -> list[Result]:
+async def _grade(criteria: Sequence[Criterion], ctx: Context) -> list[Result]:
     if len(criteria) == 1:
         return [await criteria[0].grader.grade(ctx)]
     async with asyncio.TaskGroup() as group:
@@ -58,34 +102,36 @@ async def _results(criteria: Sequence[Criterion], ctx: Context) -> list[Result]:
     return [task.result() for task in tasks]
 
 
-def _output(
-    run_key: int, row: Row, graded: Sequence[tuple[Criterion, Result]], transcript: str | None
-) -> Output:
+def _output(task: Task, row: Row, judged: _Judged) -> Output:
+    graded = list(zip(task.criteria, judged.results, strict=True))
     by_criterion = [(criterion.id, _outcome(criterion, result)) for criterion, result in graded]
-    outcomes = {outcome for _, outcome in by_criterion}
-    outcome: Outcome = (
-        "errored" if "errored" in outcomes else "failed" if "failed" in outcomes else "passed"
-    )
+    outcome = _worst({outcome for _, outcome in by_criterion})
     item = jsontext.dumps(row.item)
-    results = jsontext.dumps([_entry(criterion, result) for criterion, result in graded]).decode()
-    usage: list[tuple[str, Usage]] = [
-        (model, tokens) for _, result in graded for model, tokens in result.usage.items()
-    ]
+    results = jsontext.dumps([_entry(criterion, result) for criterion, result in graded])
+    transcript = None if judged.transcript is None else jsontext.dumps(judged.transcript)
+    spent = [pair for result in judged.results for pair in result.usage.items()]
     return Output(
         values={
-            "run_key": run_key,
+            "run_key": task.run_key,
             "position": row.index,
             "id": ids.new_item(),
             "created_at": int(time.time()),
             "status": STATUSES[outcome],
             "item": item.decode(),
             "item_hash": hashlib.sha256(item).hexdigest(),
-            "sample": transcript,
-            "results": results,
+            "sample": None if transcript is None else transcript.decode(),
+            "results": results.decode(),
         },
-        counted=Counted(outcome, by_criterion, usage),
-        bytes=len(item) + len(results) + len(transcript or ""),
+        counted=Counted(outcome, by_criterion, [*judged.spent, *spent]),
+        bytes=len(item) + len(results) + len(transcript or b""),
     )
+
+
+def _worst(outcomes: set[Outcome]) -> Outcome:
+    """A row passes where all criteria pass, and has no outcome of its own where one has none."""
+    if "errored" in outcomes:
+        return "errored"
+    return "failed" if "failed" in outcomes else "passed"
 
 
 def _outcome(criterion: Criterion, result: Result) -> Outcome:
@@ -99,7 +145,7 @@ def _entry(criterion: Criterion, result: Result) -> dict[str, Any]:
     outcome = _outcome(criterion, result)
     return {
         "name": criterion.id,
-        "sample": None,
+        "sample": None if result.asked is None else transcripts.of_judge(result.asked),
         "passed": outcome == "passed",
         "score": 0.0 if outcome == "errored" else result.reward,
         "error": _told(result),
@@ -113,34 +159,3 @@ def _told(result: Result) -> str | None:
         f"{cause.where}: {cause.details}" if cause.where else cause.details
         for cause in result.causes
     )
-
-
-def stored_transcript(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """An output that the row brought, in the form that sampled ones have; what is not known is null."""
-    text = sample.get("output_text")
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "content": text if isinstance(text, str) else None,
-    }
-    tools = sample.get("output_tools")
-    if isinstance(tools, list) and tools:
-        message["tool_calls"] = tools
-    return {
-        "error": None,
-        "finish_reason": "",
-        "input": [],
-        "output": [message],
-        "model": sample.get("model") if isinstance(sample.get("model"), str) else "",
-        "usage": {
-            "total_tokens": 0,
-            "completion_tokens": 0,
-            "prompt_tokens": 0,
-            "cached_tokens": 0,
-        },
-        "seed": None,
-        "temperature": None,
-        "top_p": None,
-        "reasoning_effort": None,
-        "max_completions_tokens": None,
-        "max_completion_tokens": None,
-    }

@@ -52,7 +52,8 @@ async def create_run(request: Request) -> Response:
     ) as incoming:
         data = await incoming.read(read_pieces(request))
         body = checked(_CREATE_RUN, data)
-        run = await accept(row, body, data["data_source"], incoming)
+        sampler = state["engines"].sampler
+        run = await accept(row, body, data["data_source"], incoming, sampler)
     state["runner"].nudge()
     return JsonAnswer(run_answer(run, row["id"], evals_url(request)), status_code=201)
 
