@@ -149,6 +149,10 @@ async def look_at_file(database: Database, key: int, name: str, schema: RowSchem
                 await asyncio.sleep(0)
     except RowFault as fault:
         faults.append(fault)
+    except files.FileGone:
+        raise RequestRefused(
+            f"The file {name} was deleted just now.", param="data_source.source.id"
+        ) from None
     if faults:
         told = "; ".join(f"line {fault.line}: {fault.message}" for fault in faults)
         raise RequestRefused(

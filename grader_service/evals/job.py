@@ -97,24 +97,29 @@ class Job:
         done = bytearray(self.row["total"])
         for position in await items.positions(database, self._key):
             done[position] = 1
-        if self.row["content_key"] is None:
-            raise RunBroken("file_deleted", "The run's file was deleted before all was graded.")
-        count = 0
-        async for line in lines_of(files.chunks(database, self.row["content_key"])):
-            count += 1
-            if not done[line.index]:
-                yield line
-        if count != len(done):
-            raise RunBroken("file_deleted", "The run's file was deleted before all was graded.")
+        try:
+            if self.row["content_key"] is None:
+                raise files.FileGone
+            async for line in lines_of(files.chunks(database, self.row["content_key"])):
+                if not done[line.index]:
+                    yield line
+        except files.FileGone:
+            message = "The run's file was deleted before all was graded."
+            raise RunBroken("file_deleted", message) from None
 
     async def _grade_rows(self, rows: AsyncGenerator[Line, None]) -> None:
+        """The next row is read by who waits for its turn, one at a time: no more rows are held than are graded."""
+        turns = self._worker.turns
         while True:
             async with self._rows_lock:
                 line = await anext(rows, None)
-            if line is None:
-                return
-            async with self._worker.turns.turn(self._share, 1 + len(line.text) // WEIGHT_BYTES):
+                if line is None:
+                    return
+                taken = await turns.take(self._share, 1 + len(line.text) // WEIGHT_BYTES)
+            try:
                 output = await self._grade(line)
+            finally:
+                turns.give_back(self._share, taken)
             self._pending.append(output)
             self._pending_bytes += output.bytes
             if len(self._pending) >= BATCH_ROWS or self._pending_bytes >= BATCH_BYTES:

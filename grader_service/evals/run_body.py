@@ -13,6 +13,7 @@ ROWS: Final = ("data_source", "source", "content")
 
 MAX_VALUE_CHARACTERS = MAX_ROW_BYTES
 _BLANKS = " \t\r\n"
+_BEHIND = _BLANKS + ",]}"
 _NEAR_THE_END = 16
 _DECODER = json.JSONDecoder()
 
@@ -133,11 +134,21 @@ class RunBody:
             except RecursionError:
                 raise jsontext.JsonError("it is nested too deep") from None
             else:
-                if end < len(self._text) or self._ended or self._text[end - 1] in '"}]':
+                if self._is_whole(end):
                     text = self._text[self._position : end]
                     self._position = end
                     return text.encode("utf-8", "surrogatepass")
             yield from self._wait_for(2 * (len(self._text) - self._position))
+
+    def _is_whole(self, end: int) -> bool:
+        """Whether a value that seems to end here does: `1` may go on as `12`, `1.` as `1.5`."""
+        if self._text[end - 1] in '"}]' or (end == len(self._text) and self._ended):
+            return True
+        if end < len(self._text) and self._text[end] in _BEHIND:
+            return True
+        if self._ended or end + _NEAR_THE_END < len(self._text):
+            raise jsontext.JsonError("a value is followed by what cannot follow it")
+        return False
 
     def _check_broken(self, error: json.JSONDecodeError) -> None:
         """A value that is not whole yet fails near the end of what is there, or as a string without an end."""

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 _Waiting = tuple[int, "asyncio.Future[None]"]
@@ -34,9 +32,8 @@ class Turns:
         self._count = 0
         self._dealing = False
 
-    @asynccontextmanager
-    async def turn(self, share: Share, weight: int = 1) -> AsyncIterator[None]:
-        """Wait for `weight` parts of the capacity, and have them while the block lasts."""
+    async def take(self, share: Share, weight: int = 1) -> int:
+        """Wait for `weight` parts of the capacity, or all of it; returns what must be given back."""
         weight = min(weight, self.capacity)
         given = asyncio.get_running_loop().create_future()
         share.waiting.append((weight, given))
@@ -46,16 +43,14 @@ class Turns:
             await given
         except asyncio.CancelledError:
             if given.done() and not given.cancelled():
-                self._release(share, weight)
+                self.give_back(share, weight)
             else:
                 share.waiting.remove((weight, given))
             raise
-        try:
-            yield
-        finally:
-            self._release(share, weight)
+        return weight
 
-    def _release(self, share: Share, weight: int) -> None:
+    def give_back(self, share: Share, weight: int) -> None:
+        """What `take` returned."""
         self._free += weight
         share.held -= weight
         self._tenants[share.tenant] -= weight

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from grader_service.errors import GraderServiceError
 from grader_service.store.database import Database
 from grader_service.store.pages import Page, read_page
 from grader_service.store.tables import FILE_CHUNKS, FILES, RUNS
@@ -15,6 +16,10 @@ ABANDONED_SECONDS = 24 * 3600
 
 State = Literal["coming", "there", "inline"]
 """Still being written; a file of the API; rows of one run's request, which no list shows."""
+
+
+class FileGone(GraderServiceError):
+    """The file was deleted meanwhile."""
 
 
 async def begin(connection: AsyncConnection, values: Mapping[str, Any]) -> int:
@@ -43,7 +48,11 @@ async def drop(connection: AsyncConnection, key: int) -> None:
 
 
 async def chunks(database: Database, key: int) -> AsyncIterator[bytes]:
-    """The content piece by piece, each read by itself: a slow reader holds no connection."""
+    """The content piece by piece, each read by itself: a slow reader holds no connection.
+
+    Raises:
+        FileGone: it was deleted, before or while it was read.
+    """
     position = 0
     while True:
         async with database.reading() as connection:
@@ -52,7 +61,11 @@ async def chunks(database: Database, key: int) -> AsyncIterator[bytes]:
                     FILE_CHUNKS.c.file_key == key, FILE_CHUNKS.c.position == position
                 )
             )
+            if data is None:
+                there = await connection.scalar(select(FILES.c.key).where(FILES.c.key == key))
         if data is None:
+            if there is None:
+                raise FileGone
             return
         yield data
         position += 1
