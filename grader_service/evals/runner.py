@@ -23,6 +23,7 @@ from grader_service.store import files, leases, runs
 from grader_service.store.database import Database
 
 POLL_SECONDS: Final = 0.5
+DEAD_SECONDS: Final = 3.0
 RENEW_SECONDS: Final = leases.LEASE_SECONDS / 3
 SWEEP_SECONDS: Final = 60.0
 MOST_JOBS: Final = 16
@@ -58,6 +59,7 @@ class Runner:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._repeat, self._look, POLL_SECONDS, self._nudged)
                 tasks.start_soon(self._repeat, self._renew, RENEW_SECONDS)
+                tasks.start_soon(self._repeat, self._free_the_dead, DEAD_SECONDS)
                 tasks.start_soon(self._repeat, self._sweep, SWEEP_SECONDS)
         finally:
             with anyio.CancelScope(shield=True), contextlib.suppress(*STORE_ERRORS):
@@ -156,6 +158,10 @@ class Runner:
         if self._jobs:
             await leases.renew(self._database, self._worker.owner, list(self._jobs))
 
+    async def _free_the_dead(self) -> None:
+        """The runs of servers of this machine that were killed need not wait for their leases' end."""
+        await leases.free_the_dead(self._database)
+
     async def _sweep(self) -> None:
         await files.sweep(self._database)
         if self._settings.retention_days is not None:
@@ -173,8 +179,7 @@ class Runner:
 async def open_runner(
     database: Database, engines: Engines, settings: Settings, observe: Observe
 ) -> AsyncIterator[Runner]:
-    """A runner that works while the context lasts; it begins with what a crash of this machine's servers left."""
-    await leases.free_the_dead(database)
+    """A runner that works while the context lasts."""
     runner = Runner(database, engines, settings, observe)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(runner.work)
