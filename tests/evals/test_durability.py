@@ -13,36 +13,50 @@ import openai
 import pytest
 
 from tests import postgres, processes
-from tests.definitions import SCORE_MODEL, STRING_CHECK
+from tests.definitions import SCORE_MODEL, STRING_CHECK, TEXT_SIMILARITY
 from tests.evals.asking import counts, inline, items_of, make_eval, row, wait
-from tests.fakes.upstream import Answer, FakeUpstream, Received, serving_upstream, slow, verdict
+from tests.fakes.upstream import serving_upstream, slow, verdict
 
 ROWS = 2000
-JUDGED = {
-    **SCORE_MODEL,
+WORDS = " ".join(f"word{number % 37}" for number in range(40))
+SLOW: dict[str, Any] = {
+    "type": "multi",
+    "name": "slow",
+    "graders": {
+        "exact": STRING_CHECK,
+        "work": {
+            **TEXT_SIMILARITY,
+            "evaluation_metric": "bleu",
+            "input": f"{{{{item.answer}}}} {WORDS}",
+            "reference": WORDS,
+        },
+    },
+    "calculate_output": "exact + 0 * work",
     "pass_threshold": 1.0,
-    "input": [{"role": "user", "content": "row {{item.answer}}"}],
 }
+"""About a millisecond for each row, so that a run can be met half way."""
 
-
-def judge(received: Received) -> Answer:
-    """Every fourth row fails; each answer takes a while, so that a run can be met half way."""
-    number = int(received.body["messages"][-1]["content"].removeprefix("row "))
-    return slow(0.02, verdict(0 if number % 4 == 0 else 1))
+JUDGED = {**SCORE_MODEL, "input": [{"role": "user", "content": "row {{item.answer}}"}]}
 
 
 def rows(first: int = 0, count: int = ROWS) -> dict[str, Any]:
-    return inline(*(row(str(number)) for number in range(first, first + count)))
+    """Every fourth row fails."""
+    numbers = range(first, first + count)
+    return inline(
+        *(
+            row(str(number), {"output_text": f"{number if number % 4 else 'no'}"})
+            for number in numbers
+        )
+    )
 
 
 @contextlib.contextmanager
 def running(
-    store: dict[str, str], upstream: FakeUpstream
+    store: dict[str, str], **settings: Any
 ) -> Iterator[tuple[processes.Serving, openai.OpenAI]]:
     """A server process on this database, and a client of it."""
-    settings = {"sandbox": "off", "llm_base_url": upstream.base_url, "eval_concurrency": 24}
     with (
-        processes.serving(**settings, **store) as server,
+        processes.serving(sandbox="off", **store, **settings) as server,
         openai.OpenAI(base_url=f"{server.address}/v1", api_key="none", max_retries=0) as client,
     ):
         yield server, client
@@ -77,56 +91,45 @@ def check_whole(client: openai.OpenAI, run: Any) -> list[Any]:
     return items
 
 
-def asked(upstream: FakeUpstream) -> Counter[str]:
-    return Counter(prompt[-1]["content"] for prompt in upstream.prompts())
-
-
 def test_a_killed_server_goes_on_where_it_was(store: dict[str, str]) -> None:
-    with serving_upstream(default=judge) as upstream:
-        with running(store, upstream) as (server, client):
-            run = client.evals.runs.create(make_eval(client, JUDGED).id, data_source=rows())
-            reach(client, run, 300)
-            server.process.kill()
-            server.process.wait()
-        with running(store, upstream) as (_, client):
-            before = client.evals.runs.retrieve(run.id, eval_id=run.eval_id)
-            assert 300 <= sum(counts(before)[1:]) < ROWS
-            kept = items_of(client, before, limit=100)[:300]
-            items = check_whole(client, wait(client, run))
-        assert [item.id for item in kept] == [
-            item.id for item in items if item.id in {known.id for known in kept}
-        ]
-        assert len(asked(upstream)) == ROWS
-        twice = sum(upstream_count > 1 for upstream_count in asked(upstream).values())
-        assert twice < 500  # what was under way, or graded and not written yet
+    with running(store) as (server, client):
+        run = client.evals.runs.create(make_eval(client, SLOW).id, data_source=rows())
+        run = reach(client, run, 300)
+        kept = [item.id for item in items_of(client, run, limit=100)]
+        server.process.kill()
+        server.process.wait()
+    with running(store) as (_, client):
+        before = client.evals.runs.retrieve(run.id, eval_id=run.eval_id)
+        assert 300 <= sum(counts(before)[1:]) < ROWS
+        items = check_whole(client, wait(client, run))
+    assert {*kept} <= {item.id for item in items}
 
 
 def test_a_stopped_server_leaves_nothing_half_done(store: dict[str, str]) -> None:
     """What it has graded it has written down: only rows under way are asked for again."""
-    with serving_upstream(default=judge) as upstream:
-        with running(store, upstream) as (server, client):
-            run = client.evals.runs.create(make_eval(client, JUDGED).id, data_source=rows())
-            reach(client, run, 300)
+    with serving_upstream(default=slow(0.02, verdict(1))) as upstream:
+        settings = {"llm_base_url": upstream.base_url, "eval_concurrency": 8}
+        with running(store, **settings) as (server, client):
+            made = make_eval(client, JUDGED)
+            run = client.evals.runs.create(made.id, data_source=rows(count=300))
+            reach(client, run, 50)
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(30) == 0
-        with running(store, upstream) as (_, client):
-            check_whole(client, wait(client, run))
-        assert sum(asked(upstream).values()) <= ROWS + 24
+        with running(store, **settings) as (_, client):
+            assert counts(wait(client, run)) == (300, 300, 0, 0)
+        asked = Counter(prompt[-1]["content"] for prompt in upstream.prompts())
+    assert len(asked) == 300
+    assert sum(asked.values()) <= 300 + 8
 
 
 def test_two_servers_share_the_runs_of_one_database(cluster: Path) -> None:
     """And where one is killed, the other does its part, too."""
     store = {"database_url": postgres.new_database(cluster)}
-    with (
-        serving_upstream(default=judge) as upstream,
-        running(store, upstream) as (first, one),
-        running(store, upstream) as (second, two),
-    ):
-        made = make_eval(one, JUDGED)
+    with running(store) as (first, one), running(store) as (second, two):
+        made = make_eval(one, SLOW)
         here = one.evals.runs.create(made.id, data_source=rows())
         there = two.evals.runs.create(made.id, data_source=rows(first=10_000))
         reach(two, here, 200)
-        reach(one, there, 200)
         first.process.kill()
         first.process.wait()
         check_whole(two, wait(two, there))
