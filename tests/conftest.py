@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from grader_service.settings import Settings
+from tests import postgres
 from tests.serving import serving
 
 OWN_ENGINE = Path(__file__).parents[1] / ".cache/engine/docker-host"
@@ -44,3 +45,23 @@ def docker_host() -> Iterator[None]:
     os.environ["DOCKER_HOST"] = OWN_ENGINE.read_text().strip()
     yield
     del os.environ["DOCKER_HOST"]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Path]:
+    """A PostgreSQL server of the tests' own."""
+    binaries = postgres.programs()
+    if binaries is None:
+        if "GRADER_TESTS_NEED_POSTGRES" in os.environ:
+            pytest.fail("GRADER_TESTS_NEED_POSTGRES is set, and there is no PostgreSQL")
+        pytest.skip("NOT TESTED ON POSTGRESQL: its programs are not here (apt install postgresql)")
+    with postgres.cluster(binaries) as folder:
+        yield folder
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Settings that name an empty database of either kind."""
+    if request.param == "sqlite":
+        return {"data_dir": str(tmp_path / "data")}
+    return {"database_url": postgres.new_database(request.getfixturevalue("cluster"))}

@@ -142,7 +142,7 @@ def test_two_servers_share_the_runs_of_one_database(cluster: Path) -> None:
 
 def test_two_servers_that_start_at_once_make_one_schema(store: dict[str, str]) -> None:
     with contextlib.ExitStack() as stack:
-        contexts = [processes.serving(sandbox="off", **store) for _ in range(3)]
+        contexts = [processes.serving(sandbox="off", **store) for _ in range(2)]
 
         async def enter() -> list[processes.Serving]:
             return await asyncio.gather(
