@@ -48,15 +48,15 @@ def docker_host() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Path]:
+def cluster() -> Iterator[postgres.Cluster]:
     """A PostgreSQL server of the tests' own."""
     binaries = postgres.programs()
     if binaries is None:
         if "GRADER_TESTS_NEED_POSTGRES" in os.environ:
             pytest.fail("GRADER_TESTS_NEED_POSTGRES is set, and there is no PostgreSQL")
         pytest.skip("NOT TESTED ON POSTGRESQL: its programs are not here (apt install postgresql)")
-    with postgres.cluster(binaries) as folder:
-        yield folder
+    with postgres.cluster(binaries) as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -64,4 +64,4 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Settings that name an empty database of either kind."""
     if request.param == "sqlite":
         return {"data_dir": str(tmp_path / "data")}
-    return {"database_url": postgres.new_database(request.getfixturevalue("cluster"))}
+    return {"database_url": request.getfixturevalue("cluster").new_database()}

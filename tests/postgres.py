@@ -30,55 +30,70 @@ def programs() -> Path | None:
     return Path(path).resolve().parent if path else None
 
 
-@contextlib.contextmanager
-def cluster(binaries: Path) -> Iterator[Path]:
-    """A running server; yields the folder of its socket."""
-    user = USER if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="pg-") as name:
-        folder = Path(name)
-        if user:
-            shutil.chown(folder, user)
-        data = folder / "data"
+class Cluster:
+    """A server in a folder, which also has its socket; it can go away and come back."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._user = USER if os.geteuid() == 0 else None
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._user:
+            shutil.chown(folder, self._user)
         subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync"],
-            user=user,
+            [binaries / "initdb", "-D", folder / "data", "-U", USER, "--auth=trust", "--no-sync"],
+            user=self._user,
             cwd=folder,
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        options = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off")
+
+    def start(self) -> None:
+        options = ("listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off")
         settings = [word for option in options for word in ("-c", option)]
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *settings], user=user, cwd=folder, stderr=log
+        with (self.folder / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self.folder / "data", *settings],
+                user=self._user,
+                cwd=self.folder,
+                stderr=log,
             )
-        try:
-            asyncio.run(_answers(folder, process))
-            yield folder
-        finally:
-            process.send_signal(signal.SIGINT)  # end connections, too
-            process.wait(30)
+        asyncio.run(self._answers(self._process))
 
+    async def _answers(self, process: subprocess.Popen[bytes]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(OSError, asyncpg.CannotConnectNowError):
+                await self._execute("SELECT 1")
+                return
+            await asyncio.sleep(0.05)
+        raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()}")
 
-async def _answers(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(OSError, asyncpg.CannotConnectNowError):
-            connection = await asyncpg.connect(host=str(folder), user=USER, database="postgres")
-            await connection.close()
-            return
-        await asyncio.sleep(0.05)
-    raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()}")
+    def stop(self) -> None:
+        """Ends connections, too."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
 
-
-def new_database(folder: Path) -> str:
-    """The address of an empty database, for GRADER_DATABASE_URL."""
-    name = f"grader_{secrets.token_hex(4)}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(host=str(folder), user=USER, database="postgres")
-        await connection.execute(f"CREATE DATABASE {name}")
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(host=str(self.folder), user=USER, database="postgres")
+        await connection.execute(statement)
         await connection.close()
 
-    asyncio.run(create())
-    return f"postgresql://{USER}@/{name}?host={folder}"
+    def new_database(self) -> str:
+        """The address of an empty database, for GRADER_DATABASE_URL."""
+        name = f"grader_{secrets.token_hex(4)}"
+        asyncio.run(self._execute(f"CREATE DATABASE {name}"))
+        return f"postgresql://{USER}@/{name}?host={self.folder}"
+
+
+@contextlib.contextmanager
+def cluster(binaries: Path) -> Iterator[Cluster]:
+    """A running server, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        running = Cluster(binaries, Path(name))
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()

@@ -3,15 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
+from grader_service.errors import StoreUnavailable
 from grader_service.evals.job import RunBroken
 from grader_service.events import StoreFailed
 from grader_service.store.leases import LeaseLost
-
-STORE_ERRORS = (OperationalError, InterfaceError, PoolTimeout, OSError)
-"""The database is away, or too slow: what is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +28,8 @@ def ending_of(error: BaseException | None) -> Ending | StoreFailed | None:
         if isinstance(leaf, RunBroken):
             return Ending({"code": leaf.code, "message": leaf.message})
     for leaf in leaves:
-        if isinstance(leaf, STORE_ERRORS):
-            return StoreFailed(type(leaf).__name__)
+        if isinstance(leaf, StoreUnavailable):
+            return StoreFailed(str(leaf))
     defect = leaves[0]
     message = f"A defect of the grader service: {type(defect).__name__}; its log has more."
     return Ending({"code": "internal_error", "message": message}, defect)

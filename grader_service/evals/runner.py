@@ -13,7 +13,8 @@ import anyio
 from sqlalchemy import RowMapping
 
 from grader_service import jsontext
-from grader_service.evals.ending import STORE_ERRORS, Ending, ending_of
+from grader_service.errors import StoreUnavailable
+from grader_service.evals.ending import Ending, ending_of
 from grader_service.evals.job import Job, Worker
 from grader_service.evals.turns import Turns
 from grader_service.events import Observe, RunEnd, RunEnded, RunStarted, StoreFailed
@@ -62,7 +63,7 @@ class Runner:
                 tasks.start_soon(self._repeat, self._free_the_dead, DEAD_SECONDS)
                 tasks.start_soon(self._repeat, self._sweep, SWEEP_SECONDS)
         finally:
-            with anyio.CancelScope(shield=True), contextlib.suppress(*STORE_ERRORS):
+            with anyio.CancelScope(shield=True), contextlib.suppress(StoreUnavailable):
                 await self._stop()
 
     async def _repeat(
@@ -75,19 +76,20 @@ class Runner:
         while True:
             try:
                 await step()
-            except STORE_ERRORS as error:
-                self._observe(StoreFailed(type(error).__name__))
+            except StoreUnavailable as error:
+                self._observe(StoreFailed(str(error)))
             with anyio.move_on_after(seconds):
                 await (nudged or asyncio.Event()).wait()
             if nudged is not None:
                 nudged.clear()
 
     async def _look(self) -> None:
-        """Stop what is no longer ours, then take what is free."""
-        if self._jobs:
-            held = await leases.held(self._database, self._worker.owner)
-            for lost in self._jobs.keys() - held:
-                self._jobs[lost][1].cancel()
+        """Stop what is no longer ours, free what was dropped over a fault of the database, take what is free."""
+        held = await leases.held(self._database, self._worker.owner)
+        for lost in self._jobs.keys() - held:
+            self._jobs[lost][1].cancel()
+        if dropped := held - self._jobs.keys():
+            await leases.hand_back(self._database, self._worker.owner, dropped)
         while (key := await self._next_key()) is not None:
             row = await leases.claim(self._database, key, self._worker.owner)
             if row is not None:
@@ -147,16 +149,15 @@ class Runner:
                 )
             except leases.LeaseLost:
                 return
-            except STORE_ERRORS as error:
-                self._observe(StoreFailed(type(error).__name__))
+            except StoreUnavailable as error:
+                self._observe(StoreFailed(str(error)))
                 return
         status: RunEnd = "completed" if ending.error is None else "failed"
         self._observe(RunEnded(job.row["id"], status, seconds, ending.defect))
 
     async def _renew(self) -> None:
-        """Only what is worked on: a run that was dropped over a fault of the database is free soon."""
         if self._jobs:
-            await leases.renew(self._database, self._worker.owner, list(self._jobs))
+            await leases.renew(self._database, self._worker.owner, self._jobs.keys())
 
     async def _free_the_dead(self) -> None:
         """The runs of servers of this machine that were killed need not wait for their leases' end."""
@@ -172,7 +173,8 @@ class Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await leases.hand_back(self._database, self._worker.owner)
+        held = await leases.held(self._database, self._worker.owner)
+        await leases.hand_back(self._database, self._worker.owner, held)
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ def _add(routes: APIRouter, prefix: str, operation: Operation) -> None:
         return
     documents = operation.documents
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorAnswer} for status in (400, 401, 403, *operation.also)
+        status: {"model": ErrorAnswer} for status in (400, 401, 403, 503, *operation.also)
     }
     plain: dict[str, Any] = {}
     if operation.answer is None:

@@ -1,15 +1,22 @@
 """A database: PostgreSQL for several servers, or one SQLite file for all processes of one machine."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Float, cast, event, func, literal_column, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from grader_service.errors import CannotStart
+from grader_service.errors import CannotStart, StoreUnavailable
 
 READERS = 8
 WAIT_SECONDS = 60
@@ -31,13 +38,27 @@ class Database:
         self._readers = readers
         self._writers = writers
 
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """One consistent view on SQLite, what is committed meanwhile on PostgreSQL."""
-        return self._readers.connect()
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """One consistent view on SQLite, what is committed meanwhile on PostgreSQL.
 
-    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """One transaction, committed where the block ends without an error."""
-        return self._writers.begin()
+        Raises:
+            StoreUnavailable: from the block, too.
+        """
+        with _told():
+            async with self._readers.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed where the block ends without an error.
+
+        Raises:
+            StoreUnavailable: from the block, too.
+        """
+        with _told():
+            async with self._writers.begin() as connection:
+                yield connection
 
     @property
     def is_sqlite(self) -> bool:
@@ -49,6 +70,19 @@ class Database:
         if self.is_sqlite:
             return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Float)
         return cast(func.extract("epoch", func.clock_timestamp()), Float)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a database raises that is away, or too slow, by one name."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise StoreUnavailable(type(error).__name__) from error
 
 
 @asynccontextmanager

@@ -173,11 +173,11 @@ async def finish(
         await drop_inline(connection, key)
 
 
-async def hand_back(database: Database, owner: str) -> None:
-    """A process that stops lets others go on at once."""
+async def hand_back(database: Database, owner: str, keys: Collection[int]) -> None:
+    """Let others go on with these runs at once."""
     async with database.writing() as connection:
         await connection.execute(
             update(RUNS)
-            .where(RUNS.c.lease_owner == owner)
+            .where(RUNS.c.lease_owner == owner, RUNS.c.key.in_(keys))
             .values(lease_owner=None, lease_until=0.0)
         )

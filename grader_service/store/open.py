@@ -10,7 +10,7 @@ from typing import IO
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from grader_service.errors import CannotStart
+from grader_service.errors import CannotStart, StoreUnavailable
 from grader_service.settings import Settings
 from grader_service.store import schema
 from grader_service.store.database import Database, open_postgres, open_sqlite
@@ -43,11 +43,9 @@ async def _upgrade_postgres(database: Database) -> None:
         async with database.writing() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             await schema.upgrade(connection)
-    except (DBAPIError, OSError) as error:
-        reason = getattr(error, "orig", None) or error
-        raise CannotStart(
-            f"GRADER_DATABASE_URL: the database cannot be used: {str(reason).splitlines()[0]}"
-        ) from None
+    except (DBAPIError, StoreUnavailable) as error:
+        reason = _reason(error)
+        raise CannotStart(f"GRADER_DATABASE_URL: the database cannot be used: {reason}") from None
 
 
 async def _upgrade_sqlite(database: Database, folder: Path) -> None:
@@ -57,10 +55,17 @@ async def _upgrade_sqlite(database: Database, folder: Path) -> None:
         try:
             async with database.writing() as connection:
                 await schema.upgrade(connection)
-        except DBAPIError as error:
+        except (DBAPIError, StoreUnavailable) as error:
             raise CannotStart(
-                f"GRADER_DATA_DIR: {str(folder / FILE)!r} cannot be used: {error.orig}"
+                f"GRADER_DATA_DIR: {str(folder / FILE)!r} cannot be used: {_reason(error)}"
             ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """In the driver's own words, one line."""
+    cause = error.__cause__ if isinstance(error, StoreUnavailable) and error.__cause__ else error
+    told = str(getattr(cause, "orig", None) or cause)
+    return told.splitlines()[0] if told else type(cause).__name__
 
 
 def _lock(folder: Path) -> IO[bytes]:

@@ -154,6 +154,6 @@ async def test_runs_of_a_process_that_is_gone_are_free(database: Database) -> No
     assert await leases.oldest_claimable(database, ()) == {}
     await leases.free_the_dead(database)
     assert await leases.oldest_claimable(database, ()) == {"": dead["key"]}
-    await leases.hand_back(database, foreign)
+    await leases.hand_back(database, foreign, [elsewhere["key"]])
     assert await leases.claim(database, elsewhere["key"], owner) is not None
     assert await leases.held(database, owner) == {alive["key"], elsewhere["key"]}
