@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,7 +11,7 @@ from grader_service import __version__
 from grader_service.catalog import open_catalogue
 from grader_service.engines import open_engines
 from grader_service.evals.runner import open_runner
-from grader_service.events import Event, Graded, Observe
+from grader_service.events import Event, Observe
 from grader_service.graders.context import Engines
 from grader_service.http import (
     auth,
@@ -67,12 +66,6 @@ def create_app(
         for listener in listeners:
             listener(event)
 
-    def observe_row(event: Event) -> None:
-        """A run grades many rows: they are counted, and the run has its own lines in the log."""
-        metrics.observe(event)
-        if not isinstance(event, Graded) or event.defect is not None:
-            logs.observe(event)
-
     keyring = Keyring(settings.api_keys, settings.api_keys_file, observe)
 
     @asynccontextmanager
@@ -84,16 +77,13 @@ def create_app(
             open_catalogue(settings.catalogue, opened) as catalogue,
             metrics.followed(),
             open_store(settings) as database,
-            open_runner(
-                database, replace(opened, observe=observe_row), settings, observe
-            ) as runner,
+            open_runner(database, opened, settings) as runner,
         ):
             metrics.watch_sandbox(opened.sandbox.status)
             yield {
                 "engines": tracing.traced(opened),
                 "database": database,
                 "runner": runner,
-                "observe": observe,
                 "max_file_bytes": settings.max_file_bytes,
                 "catalogue": catalogue,
                 "keyring": keyring,

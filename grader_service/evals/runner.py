@@ -17,7 +17,7 @@ from grader_service.errors import StoreUnavailable
 from grader_service.evals.ending import Ending, ending_of
 from grader_service.evals.job import Job, Worker
 from grader_service.evals.turns import Turns
-from grader_service.events import Observe, RunEnd, RunEnded, RunStarted, StoreFailed
+from grader_service.events import RunEnd, RunEnded, RunStarted, StoreFailed
 from grader_service.graders.context import Context, Engines
 from grader_service.settings import Settings
 from grader_service.store import files, leases, runs
@@ -34,20 +34,18 @@ MOST_JOBS: Final = 16
 class Runner:
     """`nudge` it when there is something new; without, it looks by itself twice a second."""
 
-    def __init__(
-        self, database: Database, engines: Engines, settings: Settings, observe: Observe
-    ) -> None:
+    def __init__(self, database: Database, engines: Engines, settings: Settings) -> None:
         self._database = database
         self._engines = engines
         self._settings = settings
-        self._observe = observe
+        self._observe = engines.observe
         self._nudged = asyncio.Event()
         self._jobs: dict[int, tuple[Job, asyncio.Task[None]]] = {}
         self._worker = Worker(
             database,
             Turns(settings.share(settings.eval_concurrency)),
             leases.owner_name(secrets.token_hex(4)),
-            observe,
+            engines.observe,
         )
 
     def nudge(self) -> None:
@@ -111,6 +109,7 @@ class Runner:
             tenant=row["tenant"],
             request_id=row["id"],
             deadline_seconds=self._settings.deadline_seconds,
+            of_batch=True,
         )
         job = Job(self._worker, row, context)
         self._observe(RunStarted(row["id"], row["total"]))
@@ -179,10 +178,10 @@ class Runner:
 
 @asynccontextmanager
 async def open_runner(
-    database: Database, engines: Engines, settings: Settings, observe: Observe
+    database: Database, engines: Engines, settings: Settings
 ) -> AsyncIterator[Runner]:
     """A runner that works while the context lasts."""
-    runner = Runner(database, engines, settings, observe)
+    runner = Runner(database, engines, settings)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(runner.work)
         yield runner

@@ -80,7 +80,7 @@ async def cancel_run(request: Request) -> RunAnswer:
     run = await _run(request)
     if await runs.cancel(state["database"], run["key"]):
         state["runner"].nudge()
-        state["observe"](RunEnded(run["id"], "canceled", 0.0))
+        state["engines"].observe(RunEnded(run["id"], "canceled", 0.0))
     return await show_run(request)
 
 

@@ -25,10 +25,9 @@ def clients(
     folder: Path, *keys: str, sandbox: ScriptedSandbox | None = None, **settings: Any
 ) -> Iterator[tuple[openai.OpenAI, ...]]:
     """One client for each key (one without any) of a server with this sandbox."""
-    given = ",".join(f"{key}:{key}" for key in keys)
-    chosen = Settings(
-        sandbox="off", log_level="error", data_dir=folder, api_keys=given or {}, **settings
-    )
+    if keys:
+        settings["api_keys"] = ",".join(f"{key}:{key}" for key in keys)
+    chosen = Settings(sandbox="off", log_level="error", data_dir=folder, **settings)
     engines = {} if sandbox is None else {"sandbox": sandbox}
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(serving(chosen, opening(**engines)))
