@@ -10,9 +10,22 @@ from starlette.types import ASGIApp
 from grader_service import __version__
 from grader_service.catalog import open_catalogue
 from grader_service.engines import open_engines
+from grader_service.evals.runner import open_runner
 from grader_service.events import Event, Observe
 from grader_service.graders.context import Engines
-from grader_service.http import auth, batch, endpoint, errors, limits, observed, openai, operations
+from grader_service.http import (
+    auth,
+    batch,
+    endpoint,
+    errors,
+    evals,
+    files,
+    limits,
+    observed,
+    openai,
+    operations,
+    runs,
+)
 from grader_service.http.answers import Answers
 from grader_service.http.document import Documented
 from grader_service.http.keyring import Keyring
@@ -20,6 +33,7 @@ from grader_service.logs import Logs, open_log
 from grader_service.metrics import Metrics
 from grader_service.metrics.shared import Place
 from grader_service.settings import Settings
+from grader_service.store.open import open_store
 from grader_service.tracing.open import open_tracing
 
 DESCRIPTION = """Executes reinforcement-fine-tuning graders exactly as their JSON says.
@@ -62,10 +76,15 @@ def create_app(
             open_engines(settings, observe) as opened,
             open_catalogue(settings.catalogue, opened) as catalogue,
             metrics.followed(),
+            open_store(settings) as database,
+            open_runner(database, opened, settings) as runner,
         ):
             metrics.watch_sandbox(opened.sandbox.status)
             yield {
                 "engines": tracing.traced(opened),
+                "database": database,
+                "runner": runner,
+                "max_file_bytes": settings.max_file_bytes,
                 "catalogue": catalogue,
                 "keyring": keyring,
                 "answers": Answers(),
@@ -79,9 +98,7 @@ def create_app(
     app = _documented(lifespan)
 
     def guarded(inner: ASGIApp) -> ASGIApp:
-        limited = limits.Limits(
-            inner, settings.max_body_bytes, settings.share(settings.max_in_flight)
-        )
+        limited = limits.Limits(inner, settings)
         metrics.watch_in_flight(limited.in_flight)
         return tracing.around(observed.Observed(auth.Auth(limited, keyring), observe))
 
@@ -99,7 +116,15 @@ def _documented(lifespan: Callable[[FastAPI], Any]) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a redirect would be neither an answer nor an error of this API
     )
-    for routes in (openai.router(), batch.router(), endpoint.router(), operations.router()):
+    for routes in (
+        openai.router(),
+        batch.router(),
+        endpoint.router(),
+        operations.router(),
+        evals.router(),
+        runs.router(),
+        files.router(),
+    ):
         app.router.routes.extend(routes.routes)
     errors.install(app)
     return app

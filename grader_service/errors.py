@@ -2,6 +2,7 @@
 
 GraderServiceError
 ├── CannotStart                 a setting or catalogue file is wrong; one line, then the end
+├── StoreUnavailable            the database cannot be used now: 503, or tried again in the background
 ├── RequestRefused              any answer that is not 2xx, with its status
 │   └── InvalidGrader           the grader's JSON is wrong: 400 with the place
 └── CannotGrade                 becomes data (a `Cause`) in `graders.base.Grader.grade`, or the `error` of a row without a sample
@@ -71,6 +72,10 @@ class GraderServiceError(Exception):
 
 class CannotStart(GraderServiceError):
     """The server or command cannot begin; its text is the whole line that a person reads."""
+
+
+class StoreUnavailable(GraderServiceError):
+    """The database is away, or too slow; what was done in its transaction is not. Its text is the cause's class."""
 
 
 class RequestRefused(GraderServiceError):

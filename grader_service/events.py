@@ -190,6 +190,44 @@ class SandboxWorkerLost:
     last_words: str = ""
 
 
+Outcome = Literal["passed", "failed", "errored"]
+"""Of a row in a run: all criteria were met, one was not, or one could not be judged."""
+
+RunEnd = Literal["completed", "failed", "canceled"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A server has begun to work on a run of so many rows, or goes on with it."""
+
+    run_id: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowsGraded:
+    """Rows of a run are graded and written down."""
+
+    outcomes: Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is at its end. `seconds` is how long this server worked on it; `defect` is an exception of ours."""
+
+    run_id: str
+    status: RunEnd
+    seconds: float
+    defect: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """The database could not be used in the background; it is tried again. `reason` is the error's class."""
+
+    reason: str
+
+
 Event = (
     Graded
     | BatchGraded
@@ -204,6 +242,10 @@ Event = (
     | SandboxOpened
     | SandboxRan
     | SandboxWorkerLost
+    | RunStarted
+    | RowsGraded
+    | RunEnded
+    | StoreFailed
 )
 
 Observe = Callable[[Event], None]

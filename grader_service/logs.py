@@ -4,7 +4,7 @@ import contextlib
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 import orjson
@@ -19,8 +19,11 @@ from grader_service.events import (
     Event,
     Graded,
     KeysLoaded,
+    RunEnded,
+    RunStarted,
     SandboxOpened,
     SandboxWorkerLost,
+    StoreFailed,
 )
 from grader_service.settings import Settings
 
@@ -70,28 +73,24 @@ class Logs:
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log.bind()
+        self._writers: Mapping[type[Event], Callable[[Any], None]] = {
+            Graded: self._graded,
+            BatchGraded: self._batch_graded,
+            Answered: self._answered,
+            CatalogueLoaded: self._loaded,
+            KeysLoaded: self._keys_loaded,
+            SandboxOpened: self._sandbox_opened,
+            SandboxWorkerLost: self._worker_lost,
+            BreakerChanged: self._breaker_changed,
+            RunStarted: self._run_started,
+            RunEnded: self._run_ended,
+            StoreFailed: self._store_failed,
+        }
 
     def observe(self, event: Event) -> None:
-        if isinstance(event, Graded):
-            self._graded(event)
-        elif isinstance(event, BatchGraded):
-            self._batch_graded(event)
-        elif isinstance(event, Answered):
-            self._answered(event)
-        elif isinstance(event, CatalogueLoaded):
-            self._loaded(event)
-        elif isinstance(event, KeysLoaded):
-            for fault in event.faults:
-                self._log.error("keys_fault", fault=fault)
-            self._log.info("keys_loaded", keys=event.keys, faults=len(event.faults))
-        elif isinstance(event, SandboxOpened):
-            self._sandbox_opened(event)
-        elif isinstance(event, SandboxWorkerLost):
-            self._log.warning(
-                "sandbox_worker_lost", reason=event.reason, last_words=event.last_words
-            )
-        elif isinstance(event, BreakerChanged):
-            self._log.warning("judge_breaker", upstream=event.upstream, state=event.state)
+        write = self._writers.get(type(event))
+        if write is not None:
+            write(event)
 
     def _graded(self, event: Graded) -> None:
         self._defect(event.defect, event.request_id)
@@ -121,6 +120,29 @@ class Logs:
             request_id=event.request_id,
         )
 
+    def _keys_loaded(self, event: KeysLoaded) -> None:
+        for fault in event.faults:
+            self._log.error("keys_fault", fault=fault)
+        self._log.info("keys_loaded", keys=event.keys, faults=len(event.faults))
+
+    def _worker_lost(self, event: SandboxWorkerLost) -> None:
+        self._log.warning("sandbox_worker_lost", reason=event.reason, last_words=event.last_words)
+
+    def _breaker_changed(self, event: BreakerChanged) -> None:
+        self._log.warning("judge_breaker", upstream=event.upstream, state=event.state)
+
+    def _store_failed(self, event: StoreFailed) -> None:
+        self._log.error("store_failed", reason=event.reason)
+
+    def _run_started(self, event: RunStarted) -> None:
+        self._log.info("run_started", run_id=event.run_id, rows=event.rows)
+
+    def _run_ended(self, event: RunEnded) -> None:
+        self._defect(event.defect, event.run_id)
+        self._log.info(
+            "run_ended", run_id=event.run_id, status=event.status, seconds=round(event.seconds, 3)
+        )
+
     def _answered(self, event: Answered) -> None:
         self._defect(event.defect, event.request_id)
         if event.status >= 400:
@@ -137,7 +159,7 @@ class Logs:
         for warning in event.warnings:
             self._log.warning("sandbox_warning", warning=warning)
 
-    def _defect(self, defect: Exception | None, request_id: str) -> None:
+    def _defect(self, defect: BaseException | None, request_id: str) -> None:
         if defect is not None:
             self._log.error(
                 "defect", error=type(defect).__name__, frames=_frames(defect), request_id=request_id
@@ -149,7 +171,7 @@ class Logs:
         self._log.info("catalogue_loaded", graders=len(event.names), faults=len(event.faults))
 
 
-def _frames(error: Exception) -> list[str]:
+def _frames(error: BaseException) -> list[str]:
     """Where a defect arose; without its message, which may quote a sample."""
     return [
         f"{frame.filename}:{frame.lineno} {frame.name}"

@@ -126,6 +126,32 @@ class Settings(BaseSettings):
     # --- commands that ask a server
     server_key: SecretStr | None = Field(None, description="API key that `grade --server` sends.")
 
+    # --- files and evals
+    data_dir: Path = Field(
+        Path(".grader_data"),
+        description="Folder of the database of files, evals and runs, where `GRADER_DATABASE_URL` names none.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL in place of `GRADER_DATA_DIR`, as `postgresql://USER:PASSWORD@HOST/NAME`; several servers may share it (needs the extra `postgres`).",
+    )
+    max_file_bytes: int = Field(
+        512 * MEBIBYTE, ge=1024, description="Largest file that can be uploaded."
+    )
+    max_run_bytes: int = Field(
+        256 * MEBIBYTE,
+        ge=1024,
+        description="Largest request body that creates a run; its rows may stand in it.",
+    )
+    eval_concurrency: int = Field(
+        64, ge=1, description="Rows of all runs that one server grades at once."
+    )
+    retention_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days after which the output items of a finished run are deleted; empty keeps them.",
+    )
+
     # --- similarity
     nltk_data: Path = Field(
         Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches."
@@ -270,7 +296,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_shares(self) -> "Settings":
-        for name in ("max_in_flight", "sandbox_workers", "llm_concurrency"):
+        for name in ("max_in_flight", "eval_concurrency", "sandbox_workers", "llm_concurrency"):
             limit = getattr(self, name)
             if 0 < limit < self.processes:
                 raise ValueError(

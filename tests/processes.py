@@ -45,6 +45,7 @@ def start(
 
 def _environment(settings: Mapping[str, Any]) -> dict[str, str]:
     given = {key: value for key, value in os.environ.items() if not key.startswith("GRADER_")}
+    settings = {"data_dir": os.environ.get("GRADER_DATA_DIR", tempfile.gettempdir()), **settings}
     return given | {f"GRADER_{name.upper()}": str(value) for name, value in settings.items()}
 
 

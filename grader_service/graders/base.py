@@ -169,6 +169,7 @@ class Grader(BaseModel):
             parts=score.parts,
             usage=usage,
             sampled_model=score.sampled_model,
+            asked=score.asked,
         )
 
 

@@ -38,9 +38,10 @@ class LabelModel(ModelGrader):
         return (min(rewards), max(rewards))
 
     async def score(self, ctx: Context) -> Score:
-        verdict = await self.ask(ctx, Label(self.labels))
+        verdict, asked = await self.ask(ctx, Label(self.labels))
         return Score(
             1.0 if verdict.result in self.passing_labels else 0.0,
             usage={verdict.model: verdict.usage},
             sampled_model=verdict.model,
+            asked=asked,
         )

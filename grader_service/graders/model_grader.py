@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from grader_service.graders.base import Grader
 from grader_service.graders.context import Context, Engines
 from grader_service.graders.messages import Messages
+from grader_service.graders.result import Asked
 from grader_service.judge.base import Form, Question, Sampling, Verdict
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class ModelGrader(Grader):
             message.chat(note)
         return found
 
-    async def ask(self, ctx: Context, form: Form[T]) -> Verdict[T]:
+    async def ask(self, ctx: Context, form: Form[T]) -> tuple[Verdict[T], Asked]:
         """Raises CannotGrade: what rendering and `Judge.complete` raise."""
         given = self.sampling_params.given() if self.sampling_params else {}
         question = Question(
@@ -116,4 +117,7 @@ class ModelGrader(Grader):
             tenant=ctx.tenant,
             use_cache=ctx.use_cache,
         )
-        return await ctx.engines.judge.complete(question)
+        verdict = await ctx.engines.judge.complete(question)
+        return verdict, Asked(
+            question.messages, question.sampling, verdict.text, verdict.model, verdict.usage
+        )

@@ -1,10 +1,12 @@
 """What grading gives: a score from the grader's own work, a result with causes from `grade`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from grader_service.errors import CannotGrade, Failed, Flag, Usage
 from grader_service.events import State
+from grader_service.judge.base import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,17 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a judge was asked, as rendered chat messages, and what it said to that."""
+
+    messages: Sequence[Mapping[str, Any]]
+    sampling: Sampling
+    text: str
+    model: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """What a grader's `score` gives: a reward, `parts` of a multi, tokens of a model grader.
 
@@ -37,6 +50,7 @@ class Score:
     parts: "Mapping[str, Result]" = field(default_factory=dict)
     usage: Mapping[str, Usage] = field(default_factory=dict)
     sampled_model: str | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,7 @@ class Result:
     parts: "Mapping[str, Result]" = field(default_factory=dict)
     usage: Mapping[str, Usage] = field(default_factory=dict)
     sampled_model: str | None = None
+    asked: Asked | None = None
 
     @property
     def state(self) -> State:

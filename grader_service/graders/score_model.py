@@ -33,6 +33,11 @@ class ScoreModel(ModelGrader):
 
     async def score(self, ctx: Context) -> Score:
         low, high = self.bounds()
-        verdict = await self.ask(ctx, Number(low, high))
+        verdict, asked = await self.ask(ctx, Number(low, high))
         clipped = min(max(verdict.result, low), high)
-        return Score(clipped, usage={verdict.model: verdict.usage}, sampled_model=verdict.model)
+        return Score(
+            clipped,
+            usage={verdict.model: verdict.usage},
+            sampled_model=verdict.model,
+            asked=asked,
+        )

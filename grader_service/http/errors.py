@@ -9,8 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from grader_service import jsontext
-from grader_service.errors import RequestRefused
+from grader_service.errors import RequestRefused, StoreUnavailable
 from grader_service.wire import ErrorAnswer, ErrorBody
+
+RETRY_AFTER_SECONDS = "2"
 
 WORTH_A_RETRY = frozenset({408, 429, 503})
 """Statuses after which the same request may succeed; all others say `x-should-retry: false`."""
@@ -65,11 +67,23 @@ def install(app: FastAPI) -> None:
     """Answer refusals, ours and the framework's, in this form; `observed.Observed` answers defects."""
     app.add_exception_handler(RequestRefused, _bad_request)
     app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(StoreUnavailable, _store_away)
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestRefused)
     return error_answer(error)
+
+
+async def _store_away(request: Request, error: Exception) -> Response:
+    """Nothing was done, or what was done is whole: the same request may be sent again."""
+    return error_answer(
+        RequestRefused(
+            "The database cannot be used now; try again.",
+            status=503,
+            headers={"retry-after": RETRY_AFTER_SECONDS},
+        )
+    )
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:

@@ -1,11 +1,13 @@
 """The route of every JSON endpoint: reads, checks and answers bodies; FastAPI still documents it from its signature."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, get_type_hints
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive
 
@@ -16,9 +18,11 @@ from grader_service.http.eager import within
 from grader_service.http.errors import JsonAnswer
 
 MAX_BODY = "grader_service.max_body_bytes"
+MAX_BODY_SETTING = "grader_service.max_body_setting"
 ROUTE = "grader_service.route"
 BODY = "grader_service.body"
-"""Keys of the ASGI scope: the limit that `limits.Limits` has set, the name of the route, the body's bytes."""
+"""Keys of the ASGI scope: the limit that `limits.Limits` has set and its setting's name, the name of the route, the
+body's bytes."""
 
 
 class JsonRoute(APIRoute):
@@ -60,7 +64,7 @@ async def read_body(request: Request) -> bytes:
         RequestRefused: 413 as soon as more has come than allowed, 415 for another content type,
             408 when it is not there by the deadline: it holds a place among those in flight.
     """
-    _check_content_type(request)
+    check_content_type(request)
     deadline_seconds = request.scope["state"]["deadline_seconds"]
     try:
         return await within(deadline_seconds, _whole(request.receive, request.scope[MAX_BODY]))
@@ -88,21 +92,52 @@ async def _whole(receive: Receive, limit: int) -> bytes:
             return b"".join(chunks)
 
 
+async def read_pieces(request: Request) -> AsyncIterator[bytes]:
+    """A large body as it comes; the deadline is for each piece, since the whole may take as long as it is large.
+
+    Raises:
+        RequestRefused: as `read_body`.
+    """
+    scope = request.scope
+    size = 0
+    pieces = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(scope["state"]["deadline_seconds"]):
+                piece = await anext(pieces, None)
+        except TimeoutError:
+            raise RequestRefused(
+                "Nothing more of the body has come until the deadline of a request (GRADER_DEADLINE_SECONDS).",
+                status=408,
+                headers={"connection": "close"},
+            ) from None
+        except ClientDisconnect:
+            raise RequestRefused("The client went away while it sent its body.") from None
+        if piece is None:
+            return
+        size += len(piece)
+        if size > scope[MAX_BODY]:
+            raise too_large(scope[MAX_BODY], setting=scope[MAX_BODY_SETTING])
+        yield piece
+
+
 def essence_of(content_type: str) -> str:
     """`application/json` of `Application/JSON; charset=utf-8`."""
     return content_type.partition(";")[0].strip().lower()
 
 
-def too_large(limit: int, what: str = "body") -> RequestRefused:
+def too_large(
+    limit: int, what: str = "body", setting: str = "GRADER_MAX_BODY_BYTES"
+) -> RequestRefused:
     """The connection stays open and what still comes is dropped: closed over unread bytes it would be
     reset, and a client that sends to the end before it reads would never see the answer."""
     return RequestRefused(
-        f"The {what} is larger than {limit} bytes; GRADER_MAX_BODY_BYTES sets this limit.",
+        f"The {what} is larger than {limit} bytes; {setting} sets this limit.",
         status=413,
     )
 
 
-def _check_content_type(request: Request) -> None:
+def check_content_type(request: Request) -> None:
     content_type = request.headers.get("content-type")
     if content_type is None:
         return

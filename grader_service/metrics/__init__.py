@@ -18,6 +18,7 @@ from grader_service.metrics import shared
 from grader_service.metrics.grades import GradeMetrics
 from grader_service.metrics.judge import JudgeMetrics
 from grader_service.metrics.requests import RequestMetrics
+from grader_service.metrics.runs import RunMetrics
 from grader_service.metrics.sandbox import SandboxMetrics
 from grader_service.metrics.shared import OwnProcess, Place
 from grader_service.sandbox.base import SandboxStatus
@@ -52,6 +53,7 @@ class Metrics:
             grades,
             self._sandbox,
             JudgeMetrics(self.registry),
+            RunMetrics(self.registry),
         ):
             self._handlers.update(part.handlers())
 

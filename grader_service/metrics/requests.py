@@ -18,9 +18,27 @@ ROUTES = (
     "healthz",
     "readyz",
     "metrics",
+    "evals_create",
+    "evals_list",
+    "evals_show",
+    "evals_update",
+    "evals_delete",
+    "runs_create",
+    "runs_list",
+    "runs_show",
+    "runs_cancel",
+    "runs_cancel_short",
+    "runs_delete",
+    "items_list",
+    "items_show",
+    "files_create",
+    "files_list",
+    "files_show",
+    "files_delete",
+    "files_content",
     "none",
 )
-STATUSES = (200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)
+STATUSES = (200, 201, 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)
 
 
 class RequestMetrics:

@@ -23,7 +23,7 @@ def transcript_of(prompt: Prompt, generation: Generation) -> dict[str, Any]:
         "output": [output],
         "finish_reason": generation.finish_reason,
         "model": generation.model,
-        "usage": _usage(generation.usage),
+        "usage": tokens(generation.usage),
         "error": None,
         **_settings(prompt, generation.seed),
     }
@@ -37,7 +37,7 @@ def failed_transcript(prompt: Prompt, error: CannotGrade) -> dict[str, Any]:
         "output": [{"role": "assistant", "content": ""}],
         "finish_reason": "error",
         "model": prompt.model,
-        "usage": _usage(spent),
+        "usage": tokens(spent),
         "error": {"code": error.kind, "message": error.details},
         **_settings(prompt, prompt.sampling.seed),
     }
@@ -62,7 +62,8 @@ def _settings(prompt: Prompt, seed: int | None) -> dict[str, Any]:
     }
 
 
-def _usage(usage: Usage) -> dict[str, int]:
+def tokens(usage: Usage) -> dict[str, int]:
+    """In the order of the hosted service."""
     return {
         "total_tokens": usage.total_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -77,11 +78,12 @@ def _input(prompt: Prompt) -> Iterator[dict[str, Any]]:
         content = message["content"]
         parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
         for part in parts[:-1]:
-            yield {"role": message["role"], "content": _told(part)}
-        yield {**message, "content": _told(parts[-1])}
+            yield {"role": message["role"], "content": told(part)}
+        yield {**message, "content": told(parts[-1])}
 
 
-def _told(part: Mapping[str, Any]) -> str:
+def told(part: Mapping[str, Any]) -> str:
+    """A part of a message as people read it."""
     match part["type"]:
         case "text":
             return str(part["text"])

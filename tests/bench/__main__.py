@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from tests.bench import batch, http, judge, memory, rouge, sandbox
+from tests.bench import batch, evals, http, judge, memory, rouge, sandbox
 
 PARTS: Mapping[str, Callable[[Console], bool]] = {
     "http": http.main,
@@ -14,6 +14,7 @@ PARTS: Mapping[str, Callable[[Console], bool]] = {
     "memory": memory.main,
     "judge": judge.main,
     "sandbox": sandbox.main,
+    "evals": evals.main,
 }
 
 

@@ -1,12 +1,15 @@
 """The OpenAPI document says what the service really answers, whatever it is sent."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import openai
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -53,6 +56,28 @@ OPERATIONS = [
     "GET /metrics",
 ]
 
+STORED = [
+    "POST /v1/evals",
+    "GET /v1/evals",
+    "GET /v1/evals/{eval_id}",
+    "POST /v1/evals/{eval_id}",
+    "DELETE /v1/evals/{eval_id}",
+    "POST /v1/evals/{eval_id}/runs",
+    "GET /v1/evals/{eval_id}/runs",
+    "GET /v1/evals/{eval_id}/runs/{run_id}",
+    "POST /v1/evals/{eval_id}/runs/{run_id}",
+    "POST /v1/evals/{eval_id}/runs/{run_id}/cancel",
+    "DELETE /v1/evals/{eval_id}/runs/{run_id}",
+    "GET /v1/evals/{eval_id}/runs/{run_id}/output_items",
+    "GET /v1/evals/{eval_id}/runs/{run_id}/output_items/{output_item_id}",
+    "POST /v1/files",
+    "GET /v1/files",
+    "GET /v1/files/{file_id}",
+    "DELETE /v1/files/{file_id}",
+    "GET /v1/files/{file_id}/content",
+]
+"""Of the Evals and Files APIs."""
+
 
 FITS, DOES_NOT_FIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
@@ -91,9 +116,61 @@ def test_operations_that_only_show(documented: schemathesis.BaseSchema, label: s
         case.call_and_validate(checks=CHECKS)
 
 
+@pytest.fixture(scope="module")
+def stored(documented: schemathesis.BaseSchema) -> dict[str, str]:
+    """Ids of one object of each kind."""
+    with openai.OpenAI(
+        base_url=documented.get_base_url().rstrip("/") + "/v1", api_key="none"
+    ) as client:
+        made = client.evals.create(
+            data_source_config={"type": "custom", "item_schema": {}},
+            testing_criteria=[STRING_CHECK],
+        )
+        file = client.files.create(file=b'{"item": {}}', purpose="evals")
+        run = client.evals.runs.create(
+            made.id,
+            data_source={"type": "jsonl", "source": {"type": "file_id", "id": file.id}},
+        )
+        while run.status not in ("completed", "failed"):
+            run = client.evals.runs.retrieve(run.id, eval_id=made.id)
+        (item,) = client.evals.runs.output_items.list(run.id, eval_id=made.id)
+    return {
+        "eval_id": made.id,
+        "run_id": run.id,
+        "output_item_id": item.id,
+        "file_id": file.id,
+    }
+
+
+@pytest.mark.parametrize(
+    ("label", "mode"),
+    [(label, FITS) for label in STORED]
+    + [
+        (label, DOES_NOT_FIT)
+        for label in STORED
+        if label.startswith(("POST", "GET")) and not label.endswith(("_id}", "cancel", "content"))
+    ],
+)
+def test_no_undocumented_answer_of_what_is_stored(
+    documented: schemathesis.BaseSchema, stored: dict[str, str], label: str, mode: GenerationMode
+) -> None:
+    method, path = label.split()
+
+    @settings(
+        max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(case=documented[path][method].as_strategy(generation_mode=mode), known=st.booleans())
+    def answers_as_documented(case: Case, known: bool) -> None:
+        if known and method != "DELETE":
+            case.path_parameters = {name: stored[name] for name in re.findall(r"{(\w+)}", path)}
+        case.call_and_validate(checks=CHECKS)
+
+    answers_as_documented()
+
+
 def test_every_operation_is_tried(documented: schemathesis.BaseSchema) -> None:
     found = [operation.ok().label for operation in documented.get_all_operations()]
-    assert sorted(found) == sorted(OPERATIONS)
+    assert sorted(found) == sorted(OPERATIONS + STORED)
 
 
 def test_the_document_says_what_is_sent_and_never_is(documented: schemathesis.BaseSchema) -> None:
@@ -103,8 +180,12 @@ def test_the_document_says_what_is_sent_and_never_is(documented: schemathesis.Ba
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert "422" not in operation["responses"], path
-            named = [parameter["name"] for parameter in operation.get("parameters", [])]
-            assert named == (["name"] if "{name}" in path else []), path
+            named = [
+                parameter["name"]
+                for parameter in operation.get("parameters", [])
+                if parameter["in"] == "path"
+            ]
+            assert named == re.findall(r"{(\w+)}", path), path
             open_to_all = path in OPEN_PATHS
             assert ("security" in operation) != open_to_all, path
     sent = {
