@@ -25,6 +25,7 @@ from grader_service.http import (
     openai,
     operations,
     runs,
+    webhooks,
 )
 from grader_service.http.answers import Answers
 from grader_service.http.document import Documented
@@ -35,6 +36,7 @@ from grader_service.metrics.shared import Place
 from grader_service.settings import Settings
 from grader_service.store.open import open_store
 from grader_service.tracing.open import open_tracing
+from grader_service.webhooks.open import open_webhooks
 
 DESCRIPTION = """Executes reinforcement-fine-tuning graders exactly as their JSON says.
 
@@ -78,12 +80,14 @@ def create_app(
             metrics.followed(),
             open_store(settings) as database,
             open_runner(database, opened, settings) as runner,
+            open_webhooks(settings, database, observe) as webhook_posting,
         ):
             metrics.watch_sandbox(opened.sandbox.status)
             yield {
                 "engines": tracing.traced(opened),
                 "database": database,
                 "runner": runner,
+                "webhooks": webhook_posting,
                 "max_file_bytes": settings.max_file_bytes,
                 "catalogue": catalogue,
                 "keyring": keyring,
@@ -124,6 +128,7 @@ def _documented(lifespan: Callable[[FastAPI], Any]) -> FastAPI:
         evals.router(),
         runs.router(),
         files.router(),
+        webhooks.router(),
     ):
         app.router.routes.extend(routes.routes)
     errors.install(app)

@@ -221,6 +221,19 @@ class RunEnded:
     defect: BaseException | None = None
 
 
+WebhookOutcome = Literal["delivered", "failed", "given_up"]
+"""Of one try: taken, to be tried again, or let go for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSent:
+    """An event was sent to a webhook, or was meant to be."""
+
+    outcome: WebhookOutcome
+    endpoint_id: str
+    event_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
     """The database could not be used in the background; it is tried again. `reason` is the error's class."""
@@ -245,6 +258,7 @@ Event = (
     | RunStarted
     | RowsGraded
     | RunEnded
+    | WebhookSent
     | StoreFailed
 )
 

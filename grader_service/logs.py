@@ -24,6 +24,7 @@ from grader_service.events import (
     SandboxOpened,
     SandboxWorkerLost,
     StoreFailed,
+    WebhookSent,
 )
 from grader_service.settings import Settings
 
@@ -84,6 +85,7 @@ class Logs:
             BreakerChanged: self._breaker_changed,
             RunStarted: self._run_started,
             RunEnded: self._run_ended,
+            WebhookSent: self._webhook_sent,
             StoreFailed: self._store_failed,
         }
 
@@ -142,6 +144,15 @@ class Logs:
         self._log.info(
             "run_ended", run_id=event.run_id, status=event.status, seconds=round(event.seconds, 3)
         )
+
+    def _webhook_sent(self, event: WebhookSent) -> None:
+        if event.outcome != "delivered":
+            self._log.warning(
+                "webhook",
+                outcome=event.outcome,
+                endpoint_id=event.endpoint_id,
+                event_id=event.event_id,
+            )
 
     def _answered(self, event: Answered) -> None:
         self._defect(event.defect, event.request_id)

@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         description="Days after which the output items of a finished run are deleted; empty keeps them.",
     )
 
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        (),
+        description="Hosts that webhooks may be sent to, written as in `GRADER_ENDPOINT_HOSTS`; empty turns them off.",
+    )
+
     # --- similarity
     nltk_data: Path = Field(
         Path(".nltk_data"), description="Folder of the NLTK data that `make install` fetches."

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -11,27 +10,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 
 from grader_service.endpoints.allowed import Allowed, Target, is_public, literal, target_of
+from grader_service.endpoints.posting import Answer, AnswerTooLarge, NotPermitted, Unreachable
 from grader_service.trace import outgoing
 
 MAX_CONNECTIONS: Final = 256
-
-
-class NotPermitted(Exception):
-    """This URL may not be called, by what it says or by what its name leads to; the text says why."""
-
-
-class Unreachable(Exception):
-    """No answer, or none that was whole; another try may have one. The text says why."""
-
-
-class AnswerTooLarge(Exception):
-    """The answer has more bytes than were allowed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    content: bytes
 
 
 class _PrivateAddress(OSError):
@@ -64,7 +46,7 @@ class _Resolver(AbstractResolver):
 
 
 class Guarded:
-    """`who` says what is called ("the scorer"), `allowed` who may be; redirects are answers, cookies are none."""
+    """Implements `Posting`; `who` says what is called ("the scorer"), `allowed` what may be."""
 
     def __init__(self, session: aiohttp.ClientSession, allowed: Allowed, who: str) -> None:
         self._session = session
@@ -72,11 +54,6 @@ class Guarded:
         self._who = who
 
     def permit(self, url: str) -> Target:
-        """By what the URL says; what its name leads to is looked at when it is connected to.
-
-        Raises:
-            NotPermitted: its host is not among the allowed.
-        """
         try:
             target = target_of(url)
         except ValueError as error:
@@ -97,11 +74,6 @@ class Guarded:
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], max_answer_bytes: int
     ) -> Answer:
-        """Once. The answer's bytes are counted after decompression; what is above the limit is never read.
-
-        Raises:
-            NotPermitted, Unreachable, AnswerTooLarge: see there.
-        """
         target = self.permit(url)
         sent = CIMultiDict(
             {"content-type": "application/json", "accept": "application/json", **outgoing()}

@@ -14,13 +14,8 @@ import cachetools
 from grader_service import jsontext
 from grader_service.endpoints.allowed import Allowed, Target
 from grader_service.endpoints.base import Call
-from grader_service.endpoints.guarded import (
-    AnswerTooLarge,
-    Guarded,
-    NotPermitted,
-    Unreachable,
-    open_guarded,
-)
+from grader_service.endpoints.guarded import open_guarded
+from grader_service.endpoints.posting import AnswerTooLarge, NotPermitted, Posting, Unreachable
 from grader_service.errors import (
     EndpointAnswerInvalid,
     EndpointBodyTooLarge,
@@ -44,22 +39,22 @@ class _Again(Exception):
 class HttpEndpoints:
     """Implements `Endpoints`."""
 
-    def __init__(self, guarded: Guarded, timeout_seconds: float, processes: int) -> None:
-        self._guarded = guarded
+    def __init__(self, posting: Posting, timeout_seconds: float, processes: int) -> None:
+        self._posting = posting
         self._processes = processes
         self._timeout_seconds = timeout_seconds
         self._next_turn: cachetools.LRUCache[str, float] = cachetools.LRUCache(MAX_URLS)
 
     def check(self, url: str) -> list[str]:
         try:
-            self._guarded.permit(url)
+            self._posting.permit(url)
         except NotPermitted as error:
             raise InvalidGrader(str(error), param="url") from None
         return []
 
     async def score(self, call: Call) -> float:
         try:
-            target = self._guarded.permit(call.url)
+            target = self._posting.permit(call.url)
             return await self._tried(call, target, _body(call))
         except NotPermitted as error:
             raise EndpointOff(str(error)) from None
@@ -91,7 +86,7 @@ class HttpEndpoints:
         headers = {name: value.get_secret_value() for name, value in call.headers.items()}
         who = f"the scorer at {target.host}"
         try:
-            answer = await self._guarded.post(call.url, body, headers, MAX_ANSWER_BYTES)
+            answer = await self._posting.post(call.url, body, headers, MAX_ANSWER_BYTES)
         except Unreachable as error:
             raise _Again(str(error)) from None
         except AnswerTooLarge:

@@ -25,6 +25,10 @@ def new_file() -> str:
     return "file-" + "".join(secrets.choice(_ALPHANUMERICS) for _ in range(22))
 
 
+def new_webhook() -> str:
+    return f"we_{secrets.token_hex(16)}"
+
+
 def new_criterion(name: str) -> str:
     """Unique even where two criteria of an eval have one name."""
     return f"{name}-{uuid4()}"

@@ -72,6 +72,16 @@ def list_of_files(
     pass
 
 
+def of_webhook(
+    webhook_endpoint_id: Annotated[str, Path(description="Id of a webhook endpoint.")],
+) -> None:
+    pass
+
+
+def list_of_webhooks(after: After = None, limit: Limit = 20, order: Order = "asc") -> None:
+    pass
+
+
 def new_run(eval_id: EvalId, body: CreateRun) -> None:
     pass
 

@@ -36,6 +36,14 @@ ROUTES = (
     "files_show",
     "files_delete",
     "files_content",
+    "webhooks_create",
+    "webhooks_list",
+    "webhooks_show",
+    "webhooks_update",
+    "webhooks_delete",
+    "webhooks_rotate_secret",
+    "webhooks_test",
+    "webhooks_event_types",
     "none",
 )
 STATUSES = (200, 201, 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)

@@ -5,11 +5,20 @@ from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter
 
-from grader_service.events import Outcome, RowsGraded, RunEnd, RunEnded, RunStarted, StoreFailed
+from grader_service.events import (
+    Outcome,
+    RowsGraded,
+    RunEnd,
+    RunEnded,
+    RunStarted,
+    StoreFailed,
+    WebhookOutcome,
+    WebhookSent,
+)
 
 
 class RunMetrics:
-    """Of `RunStarted`, `RowsGraded`, `RunEnded` and `StoreFailed`."""
+    """Of `RunStarted`, `RowsGraded`, `RunEnded`, `WebhookSent` and `StoreFailed`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._started = Counter(
@@ -28,6 +37,13 @@ class RunMetrics:
             "Times that the database could not be used by the work on runs.",
             registry=registry,
         )
+        webhooks = Counter(
+            "grader_webhooks",
+            "Events sent to webhooks, each try one, by outcome.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._webhooks = {outcome: webhooks.labels(outcome) for outcome in get_args(WebhookOutcome)}
         self._ended = {status: ended.labels(status) for status in get_args(RunEnd)}
         self._rows = {outcome: rows.labels(outcome) for outcome in get_args(Outcome)}
 
@@ -36,6 +52,7 @@ class RunMetrics:
             RunStarted: lambda _: self._started.inc(),
             RowsGraded: self._graded,
             RunEnded: lambda event: self._ended[event.status].inc(),
+            WebhookSent: lambda event: self._webhooks[event.outcome].inc(),
             StoreFailed: lambda _: self._failures.inc(),
         }
 

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Integer, RowMapping, cast, func, insert, o
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grader_service.errors import GraderServiceError
+from grader_service.store import deliveries
 from grader_service.store.database import Database
 from grader_service.store.runs import drop_inline
 from grader_service.store.tables import EVALS, OUTPUT_ITEMS, RUNS
@@ -171,6 +172,7 @@ async def finish(
     async with database.writing() as connection:
         await _write(connection, key, owner, values)
         await drop_inline(connection, key)
+        await deliveries.enqueue(database, connection, key, status)
 
 
 async def hand_back(database: Database, owner: str, keys: Collection[int]) -> None:

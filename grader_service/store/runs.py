@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Integer, RowMapping, cast, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from grader_service.store import deliveries
 from grader_service.store.database import Database
 from grader_service.store.pages import Page, read_page
 from grader_service.store.tables import EVALS, FILES, OUTPUT_ITEMS, RUNS
@@ -65,6 +66,7 @@ async def cancel(database: Database, key: int) -> bool:
         if done.rowcount == 0:
             return False
         await drop_inline(connection, key)
+        await deliveries.enqueue(database, connection, key, "canceled")
     return True
 
 

@@ -110,3 +110,37 @@ OUTPUT_ITEMS = Table(
     UniqueConstraint("run_key", "id"),
     Index("items_by_status", "run_key", "status", "position"),
 )
+
+WEBHOOKS = Table(
+    "webhooks",
+    METADATA,
+    Column("key", _KEY, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("id", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("event_types", Text, nullable=False),  # as a JSON array
+    Column("secret", String, nullable=False),
+    Column("old_secret", String),
+    Column("old_secret_until", Float),
+    UniqueConstraint("tenant", "id"),
+    sqlite_autoincrement=True,
+)
+
+DELIVERIES = Table(
+    "deliveries",
+    METADATA,
+    Column("key", _KEY, primary_key=True),
+    Column("webhook_key", _KEY, ForeignKey("webhooks.key", ondelete="CASCADE"), nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("event_type", String, nullable=False),
+    Column("subject", String, nullable=False),  # the id of the run
+    Column("created_at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Float, nullable=False),
+    Index("deliveries_by_time", "next_at"),
+    Index("deliveries_of_webhook", "webhook_key"),
+    sqlite_autoincrement=True,
+)

@@ -57,6 +57,14 @@ OPERATIONS = [
 ]
 
 STORED = [
+    "POST /v1/webhook_endpoints",
+    "GET /v1/webhook_endpoints",
+    "GET /v1/webhook_endpoints/{webhook_endpoint_id}",
+    "POST /v1/webhook_endpoints/{webhook_endpoint_id}",
+    "DELETE /v1/webhook_endpoints/{webhook_endpoint_id}",
+    "POST /v1/webhook_endpoints/{webhook_endpoint_id}/rotate_secret",
+    "POST /v1/webhook_endpoints/{webhook_endpoint_id}/test",
+    "GET /v1/webhook_event_types",
     "POST /v1/evals",
     "GET /v1/evals",
     "GET /v1/evals/{eval_id}",
