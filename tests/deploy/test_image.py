@@ -72,7 +72,7 @@ def container(api: Any, image: str) -> Iterator[str]:
         read_only=True,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true"],
-        tmpfs={"/tmp": "size=64m,mode=1777"},
+        tmpfs={"/tmp": "size=64m,mode=1777", "/var/lib/grader": "uid=10001,mode=0700"},
         mem_limit="1g",
     )
     made = api.create_container(

@@ -40,7 +40,10 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[schemathesi
     folder: Path = tmp_path_factory.mktemp("catalogue")
     for name, grader in (("capital", STRING_CHECK), ("both", MULTI)):
         (folder / f"{name}.json").write_text(json.dumps(grader))
-    with serving(Settings(catalogue=folder, sandbox="off", log_level="error")) as address:
+    settings = Settings(
+        catalogue=folder, sandbox="off", log_level="error", webhook_hosts="http://127.0.0.1:1"
+    )
+    with serving(settings) as address:
         yield schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
@@ -141,12 +144,16 @@ def stored(documented: schemathesis.BaseSchema) -> dict[str, str]:
         )
         while run.status not in ("completed", "failed"):
             run = client.evals.runs.retrieve(run.id, eval_id=made.id)
+        hook = client.webhooks.create(
+            name="hook", url="http://127.0.0.1:1/", event_types=["eval.run.failed"]
+        )
         (item,) = client.evals.runs.output_items.list(run.id, eval_id=made.id)
     return {
         "eval_id": made.id,
         "run_id": run.id,
         "output_item_id": item.id,
         "file_id": file.id,
+        "webhook_endpoint_id": hook.id,
     }
 
 
