@@ -66,6 +66,20 @@ def _slowest() -> list[Json]:
     ]
 
 
+def _runs() -> list[Json]:
+    rows = rate("grader_run_rows_total", "outcome")
+    counts = {
+        "begun": f"sum(increase(grader_runs_started_total[{RATE}]))",
+        "{{status}}": f"sum by (status) (increase(grader_runs_ended_total[{RATE}]))",
+    }
+    away = "sum(increase(grader_store_failures_total[15m]))"
+    return [
+        areas("Rows of runs", "Of the Evals API, by outcome.", {"{{outcome}}": rows}, "ops"),
+        lines("Runs", "Begun (or taken over), and by how they ended.", counts, "short", min=0),
+        number("Database away", "Times in 15 minutes that work on runs met it.", away, "short", 1),
+    ]
+
+
 def overview() -> Json:
-    rows = [_now(), _outcomes(), _failures(), _times(), _slowest()]
+    rows = [_now(), _outcomes(), _failures(), _times(), _slowest(), _runs()]
     return board("overview", "overview", rows)
