@@ -31,8 +31,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
         wanted = [f"{kind}:{count}" for kind, count in ROWS.items()]
         done = subprocess.run(
             [sys.executable, "-m", "tests.evals.azure_program", server.address, *wanted],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=240,
         )

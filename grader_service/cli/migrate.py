@@ -1,0 +1,126 @@
+"""`grader-service migrate`: evals, runs and files from another server into the store of the settings."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from grader_service import settings
+from grader_service.cli.output import UNGRADED, AsJson, output, write_json
+from grader_service.errors import CannotStart
+from grader_service.evals.migrate.ledger import KINDS, Counts, Entry, Kind, Ledger, Observe
+from grader_service.evals.migrate.migration import PARTS, Part
+from grader_service.evals.migrate.migration import migrate as copy
+from grader_service.evals.migrate.source import Origin, open_source
+from grader_service.settings import Settings
+from grader_service.store.open import open_store
+
+SHOWN = 50
+"""Lines of what is missing that a terminal shows; `--json` has all."""
+
+
+def migrate(
+    source: Annotated[
+        str, typer.Option("--from", metavar="URL", help="Base URL, as the SDK takes it.")
+    ],
+    key: Annotated[
+        str | None,
+        typer.Option(help="Its API key; better in OPENAI_API_KEY or AZURE_OPENAI_API_KEY."),
+    ] = None,
+    azure: Annotated[bool, typer.Option("--azure", help="URL is an Azure resource.")] = False,
+    api_version: Annotated[
+        str, typer.Option(help="API version of an Azure resource.")
+    ] = "2025-04-01-preview",
+    tenant: Annotated[
+        str | None, typer.Option(help="Name of the API key here that all shall belong to.")
+    ] = None,
+    only: Annotated[list[Part] | None, typer.Option(help="evals (with runs) or files.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy evals, runs, output items and files with their ids. Exit code 0: all; 1: something is missing; 2: it cannot go on."""
+    variable = "AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY"
+    secret = SecretStr(key) if key else settings.secret(variable)
+    if secret is None:
+        raise CannotStart(f"--key: name the source's API key, here or in {variable}")
+    origin = Origin(source, secret, api_version if azure else None)
+    read = settings.read({})
+    with _bars() as observe:
+        ledger = Ledger(observe)
+        asyncio.run(_migrate(origin, read, _tenant(read, tenant), only or PARTS, ledger))
+    with output(as_json) as console:
+        if console is None:
+            write_json(ledger.answer())
+        else:
+            _show(ledger, console)
+    if ledger.missing:
+        raise typer.Exit(UNGRADED)
+
+
+def _tenant(read: Settings, name: str | None) -> str:
+    """Whose the copies are: the only key's, if there is one."""
+    names = list(read.api_keys)
+    if name is None and len(names) > 1:
+        raise CannotStart(f"--tenant: say whose the copies shall be: {', '.join(names)}")
+    if name is not None and names and name not in names:
+        raise CannotStart(f"--tenant: no API key has the name {name!r}, only {', '.join(names)}")
+    return name if name is not None else "".join(names)
+
+
+async def _migrate(
+    origin: Origin,
+    read: Settings,
+    tenant: str,
+    parts: list[Part] | tuple[Part, ...],
+    ledger: Ledger,
+) -> None:
+    async with open_store(read) as database, open_source(origin) as source:
+        await copy(source, database, tenant, parts, ledger)
+
+
+@contextmanager
+def _bars() -> Iterator[Observe]:
+    """A bar for each kind where a person waits."""
+    if not sys.stderr.isatty():
+        yield lambda _kind, _counts: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    ) as progress:
+        tasks = {kind: progress.add_task(f"{kind}s", total=None) for kind in KINDS}
+
+        def observe(kind: Kind, counts: Counts) -> None:
+            progress.update(tasks[kind], completed=counts.here, total=counts.source)
+
+        yield observe
+
+
+def _show(ledger: Ledger, console: Console) -> None:
+    table = Table("", "source", "here", "new")
+    for kind, counts in ledger.counts.items():
+        colour = "green" if counts.here >= counts.source else "red"
+        table.add_row(
+            f"{kind}s", str(counts.source), f"[{colour}]{counts.here}[/{colour}]", str(counts.new)
+        )
+    console.print(table)
+    _list(console, "[red]missing:[/red]", ledger.missing)
+    _list(console, "[yellow]note:[/yellow]", ledger.notes)
+
+
+def _list(console: Console, word: str, entries: list[Entry]) -> None:
+    for entry in entries[:SHOWN]:
+        console.print(
+            f"{word} {entry.kind} {escape(entry.id)}: {escape(entry.reason)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(entries) > SHOWN:
+        console.print(f"{word} {len(entries) - SHOWN} more; --json names them", highlight=False)
