@@ -17,7 +17,7 @@ from grader_service import settings
 from grader_service.cli.output import UNGRADED, AsJson, output, write_json
 from grader_service.errors import CannotStart
 from grader_service.evals.migrate.ledger import KINDS, Counts, Entry, Kind, Ledger, Observe
-from grader_service.evals.migrate.migration import PARTS, Part
+from grader_service.evals.migrate.migration import Part
 from grader_service.evals.migrate.migration import migrate as copy
 from grader_service.evals.migrate.source import Origin, open_source
 from grader_service.settings import Settings
@@ -54,7 +54,7 @@ def migrate(
     read = settings.read({})
     with _bars() as observe:
         ledger = Ledger(observe)
-        asyncio.run(_migrate(origin, read, _tenant(read, tenant), only or PARTS, ledger))
+        asyncio.run(_migrate(origin, read, _tenant(read, tenant), only or list(Part), ledger))
     with output(as_json) as console:
         if console is None:
             write_json(ledger.answer())
@@ -78,7 +78,7 @@ async def _migrate(
     origin: Origin,
     read: Settings,
     tenant: str,
-    parts: list[Part] | tuple[Part, ...],
+    parts: list[Part],
     ledger: Ledger,
 ) -> None:
     async with open_store(read) as database, open_source(origin) as source:

@@ -1,7 +1,7 @@
 """Everything of one source, copied and counted."""
 
 from collections.abc import Collection
-from typing import Literal, get_args
+from enum import StrEnum
 
 from grader_service.errors import CannotStart
 from grader_service.evals.ending import STORE_ERRORS
@@ -12,9 +12,12 @@ from grader_service.evals.migrate.source import NotHandedOut, Source
 from grader_service.evals.migrate.verify import verify
 from grader_service.store.database import Database
 
-Part = Literal["evals", "files"]
-PARTS: tuple[Part, ...] = get_args(Part)
-"""Evals come with their runs and output items."""
+
+class Part(StrEnum):
+    """Evals come with their runs and output items."""
+
+    EVALS = "evals"
+    FILES = "files"
 
 
 async def migrate(
@@ -26,9 +29,9 @@ async def migrate(
         CannotStart: the source or the database is not to be had, now or at all.
     """
     try:
-        if "evals" in parts:
+        if Part.EVALS in parts:
             await RunCopies(source, database, tenant, ledger).copy_all()
-        if "files" in parts:
+        if Part.FILES in parts:
             await FileCopies(source, database, tenant, ledger).copy_all()
         await verify(database, tenant, ledger)
     except (NotHandedOut, CannotStart, BaseExceptionGroup, *STORE_ERRORS) as error:
