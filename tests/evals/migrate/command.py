@@ -1,8 +1,11 @@
 """Migrations: as a shell runs them, and the same without a new process, which is quicker."""
 
 import asyncio
+import contextlib
+import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +19,29 @@ from grader_service.store.open import open_store
 from tests.processes import start
 
 
-def migrating(source: str, folder: Path, *more: str, **settings: Any) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def migrating(
+    source: str, folder: Path, *more: str, **settings: Any
+) -> Iterator[subprocess.Popen[str]]:
     """A process that migrates; the source's key is in its environment, where it belongs."""
-    os.environ["OPENAI_API_KEY"] = "source-key"
+    variable = "AZURE_OPENAI_API_KEY" if "--azure" in more else "OPENAI_API_KEY"
+    os.environ[variable] = "source-key"
     try:
-        return start("migrate", "--from", source, *more, data_dir=folder, **settings)
+        process = start("migrate", "--from", source, *more, data_dir=folder, **settings)
     finally:
-        del os.environ["OPENAI_API_KEY"]
+        del os.environ[variable]
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told(process: subprocess.Popen[str]) -> tuple[int, Any]:
+    """Exit code, and the JSON that a pipe gets."""
+    output, errors = process.communicate(timeout=60)
+    assert not errors
+    return process.returncode, json.loads(output)
 
 
 def migrated(

