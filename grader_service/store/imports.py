@@ -5,7 +5,7 @@ can have: nobody grades it, and whoever copies goes on with it. Where it got to 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import RowMapping, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,9 +19,10 @@ from grader_service.store.uploads import Upload
 OWNER: Final = "(migration)|0|0|0"
 """No machine has this name."""
 
+_Thing = TypeVar("_Thing")
 _NEVER: Final = 1e18
-_IDS: Final = 500
-"""Asked for at once."""
+_AT_ONCE: Final = 500
+"""Ids asked for, or rows added, by one statement."""
 
 
 async def _add_missing(
@@ -29,10 +30,11 @@ async def _add_missing(
 ) -> int:
     """Insert those that are not there; returns how many."""
     insert = (sqlite if database.is_sqlite else postgresql).insert
-    made = await connection.execute(
-        insert(table).on_conflict_do_nothing(), [dict(row) for row in rows]
-    )
-    return max(made.rowcount, 0)
+    new = 0
+    for some in _some(rows):  # one statement each: drivers do not count the rows of several
+        made = await connection.execute(insert(table).values(some).on_conflict_do_nothing())
+        new += made.rowcount
+    return new
 
 
 async def put_eval(database: Database, values: Mapping[str, Any]) -> tuple[int, bool]:
@@ -144,5 +146,5 @@ async def files_here(database: Database, tenant: str, ids: Sequence[str]) -> dic
     return found
 
 
-def _some(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[start : start + _IDS] for start in range(0, len(ids), _IDS)]
+def _some(things: Sequence[_Thing]) -> list[Sequence[_Thing]]:
+    return [things[start : start + _AT_ONCE] for start in range(0, len(things), _AT_ONCE)]

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,9 @@ def told(process: subprocess.Popen[str]) -> tuple[int, Any]:
 
 
 def migrated(
-    source: str, folder: Path, *parts: str, tenant: str = "", key: str = "source-key"
+    source: str, store: Mapping[str, Any], *parts: str, tenant: str = "", key: str = "source-key"
 ) -> dict[str, Any]:
-    """What the command tells a pipe.
+    """What the command tells a pipe; `store` are settings.
 
     Raises:
         CannotStart: what the command tells as its one line.
@@ -55,9 +55,8 @@ def migrated(
     ledger = Ledger(lambda _kind, _counts: None)
 
     async def copy() -> None:
-        settings = Settings(data_dir=folder)
         async with (
-            open_store(settings) as database,
+            open_store(Settings(**store)) as database,
             open_source(Origin(source, SecretStr(key))) as opened,
         ):
             await migrate(opened, database, tenant, list(map(Part, parts or Part)), ledger)

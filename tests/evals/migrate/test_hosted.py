@@ -11,6 +11,7 @@ import pytest
 
 from grader_service.errors import CannotStart
 from grader_service.settings import Settings
+from tests import postgres
 from tests.evals.asking import ENDED, inline, items_of, row, wait
 from tests.evals.migrate import hosted
 from tests.evals.migrate.command import migrated
@@ -20,15 +21,21 @@ from tests.serving import serving
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Settings of an empty database: SQLite, where a test does not ask for PostgreSQL."""
+    if getattr(request, "param", None) == "postgres":
+        return {"database_url": postgres.new_database(request.getfixturevalue("cluster"))}
+    return {"data_dir": str(tmp_path / "data")}
+
+
+BOTH = pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture
-def client(folder: Path) -> Iterator[openai.OpenAI]:
-    """Of a server that runs on the folder before anything comes into it."""
+def client(store: dict[str, str]) -> Iterator[openai.OpenAI]:
+    """Of a server that runs on the store before anything comes into it."""
     with (
-        serving(Settings(sandbox="off", log_level="error", data_dir=folder)) as address,
+        serving(Settings(sandbox="off", log_level="error", **store)) as address,
         openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client,
     ):
         yield client
@@ -46,9 +53,12 @@ def counts(answer: Any) -> dict[str, tuple[int, int, int]]:
     }
 
 
-def test_all_that_the_source_has_is_told_as_there(folder: Path, client: openai.OpenAI) -> None:
+@BOTH
+def test_all_that_the_source_has_is_told_as_there(
+    store: dict[str, str], client: openai.OpenAI
+) -> None:
     with serving_source(hosted.CONTENT) as source, source_client(source) as theirs:
-        answer = migrated(source.base_url, folder)
+        answer = migrated(source.base_url, store)
         expected = everything(theirs)
     assert counts(answer) == {
         "evals": (5, 5, 5),
@@ -68,20 +78,22 @@ def test_all_that_the_source_has_is_told_as_there(folder: Path, client: openai.O
     assert read_by_types(client) == 9
 
 
-def test_items_come_in_the_order_of_their_rows(folder: Path, client: openai.OpenAI) -> None:
+def test_items_come_in_the_order_of_their_rows(
+    store: dict[str, str], client: openai.OpenAI
+) -> None:
     with serving_source(hosted.CONTENT) as source:
-        migrated(source.base_url, folder)
+        migrated(source.base_url, store)
     run = client.evals.runs.retrieve("evalrun_1", eval_id="eval_a")
     assert [each.datasource_item_id for each in items_of(client, run)] == [0, 1, 2, 3, 4]
     failed = items_of(client, run, status="fail")
     assert [each.datasource_item["question"] for each in failed] == ["Question 0", "Question 3"]
 
 
-def test_what_is_not_as_it_was_is_said(folder: Path) -> None:
+def test_what_is_not_as_it_was_is_said(store: dict[str, str]) -> None:
     odd = [{**each, "debug": 1} for each in hosted.items("evalrun_1", "eval_a", 5)]
     content = replace(hosted.CONTENT, items={**hosted.CONTENT.items, "evalrun_1": odd})
     with serving_source(content) as source:
-        answer = migrated(source.base_url, folder)
+        answer = migrated(source.base_url, store)
     assert answer["missing"] == []
     told = {note["id"]: note["reason"] for note in answer["notes"]}
     assert "'scorer'" in told["eval_b"]
@@ -92,12 +104,13 @@ def test_what_is_not_as_it_was_is_said(folder: Path) -> None:
     assert len(answer["notes"]) == 4
 
 
-def test_a_second_time_brings_nothing_anew(folder: Path, client: openai.OpenAI) -> None:
+@BOTH
+def test_a_second_time_brings_nothing_anew(store: dict[str, str], client: openai.OpenAI) -> None:
     with serving_source(hosted.CONTENT) as source:
-        first = migrated(source.base_url, folder)
+        first = migrated(source.base_url, store)
         before = everything(client)
         source.asked.clear()
-        second = migrated(source.base_url, folder)
+        second = migrated(source.base_url, store)
     assert all(new == 0 for _, _, new in counts(second).values())
     assert [each[:2] for each in counts(second).values()] == [
         each[:2] for each in counts(first).values()
@@ -107,7 +120,7 @@ def test_a_second_time_brings_nothing_anew(folder: Path, client: openai.OpenAI) 
 
 
 def test_throttling_and_broken_connections_lose_nothing(
-    folder: Path, client: openai.OpenAI
+    store: dict[str, str], client: openai.OpenAI
 ) -> None:
     trouble = {0: "throttled", 2: "broken", 3: "throttled", 5: "broken", 9: "broken", 12: "broken"}
     quiet_requests = 3 + 5 + 1 + 2 + 1 + 1 + 2 + 2
@@ -115,7 +128,7 @@ def test_throttling_and_broken_connections_lose_nothing(
     first_content = quiet_requests + len(trouble)
     trouble |= dict.fromkeys((first_content, first_content + 1), "broken")
     with serving_source(hosted.CONTENT, trouble) as source, source_client(source) as theirs:
-        answer = migrated(source.base_url, folder)
+        answer = migrated(source.base_url, store)
         asked = [path for path, _ in source.asked]
         expected = everything(theirs)
     assert answer["missing"] == []
@@ -125,8 +138,9 @@ def test_throttling_and_broken_connections_lose_nothing(
     assert [each["id"] for each in found["items"]] == [each["id"] for each in expected["items"]]
 
 
+@BOTH
 def test_what_the_source_keeps_is_named_and_all_else_comes(
-    folder: Path, client: openai.OpenAI
+    store: dict[str, str], client: openai.OpenAI
 ) -> None:
     content = Content(
         evals=[
@@ -155,7 +169,7 @@ def test_what_the_source_keeps_is_named_and_all_else_comes(
         contents={"file-kept": b"kept", "file-short": b"all of it"},
     )
     with serving_source(content) as source:
-        answer = migrated(source.base_url, folder)
+        answer = migrated(source.base_url, store)
     told = {gap["id"]: gap["reason"] for gap in answer["missing"]}
     assert "testing_criteria" in told["eval_x"]
     assert "still in_progress; run migrate again" in told["evalrun_busy"]
@@ -171,7 +185,9 @@ def test_what_the_source_keeps_is_named_and_all_else_comes(
     assert len(found["items"]) == 3 + 1 + 3
 
 
-def test_half_a_character_does_not_cost_its_page(folder: Path, client: openai.OpenAI) -> None:
+def test_half_a_character_does_not_cost_its_page(
+    store: dict[str, str], client: openai.OpenAI
+) -> None:
     items = hosted.items("evalrun_1", "eval_a", 1)
     items[0]["datasource_item"]["question"] = "cut \ud83d"
     content = Content(
@@ -180,15 +196,15 @@ def test_half_a_character_does_not_cost_its_page(folder: Path, client: openai.Op
         items={"evalrun_1": items},
     )
     with serving_source(content) as source:
-        answer = migrated(source.base_url, folder)
+        answer = migrated(source.base_url, store)
     assert answer["missing"] == []
     run = client.evals.runs.retrieve("evalrun_1", eval_id="eval_a")
     assert items_of(client, run)[0].datasource_item["question"] == "cut ?"
 
 
-def test_an_eval_from_elsewhere_runs_here(folder: Path, client: openai.OpenAI) -> None:
+def test_an_eval_from_elsewhere_runs_here(store: dict[str, str], client: openai.OpenAI) -> None:
     with serving_source(hosted.CONTENT) as source:
-        migrated(source.base_url, folder)
+        migrated(source.base_url, store)
     run = client.evals.runs.create("eval_a", data_source=inline(row("paris"), row("Rome")))
     assert wait(client, run).status == "completed"
     passed = [each.results[0].passed for each in items_of(client, run)]
@@ -197,10 +213,10 @@ def test_an_eval_from_elsewhere_runs_here(folder: Path, client: openai.OpenAI) -
 
 
 def test_an_eval_that_cannot_be_graded_here_is_refused_and_harms_nobody(
-    folder: Path, client: openai.OpenAI
+    store: dict[str, str], client: openai.OpenAI
 ) -> None:
     with serving_source(hosted.CONTENT) as source:
-        migrated(source.base_url, folder)
+        migrated(source.base_url, store)
     with pytest.raises(openai.BadRequestError, match="azure_ai_evaluator"):
         client.evals.runs.create("eval_c", data_source=inline(row("x")))
     run = client.evals.runs.create("eval_d", data_source=inline(row("Paris")))
@@ -208,10 +224,10 @@ def test_an_eval_that_cannot_be_graded_here_is_refused_and_harms_nobody(
 
 
 def test_what_came_from_elsewhere_can_be_changed_and_deleted(
-    folder: Path, client: openai.OpenAI
+    store: dict[str, str], client: openai.OpenAI
 ) -> None:
     with serving_source(hosted.CONTENT) as source:
-        migrated(source.base_url, folder)
+        migrated(source.base_url, store)
     changed = client.evals.update("eval_e", name="ours now", metadata={"a": "b"})
     assert (changed.name, changed.metadata) == ("ours now", {"a": "b"})
     assert changed.to_dict()["properties"] == {"hidden": True}
@@ -224,7 +240,7 @@ def test_what_came_from_elsewhere_can_be_changed_and_deleted(
 
 
 def test_headers_that_a_source_shows_are_not_shown_here(
-    folder: Path, client: openai.OpenAI
+    store: dict[str, str], client: openai.OpenAI
 ) -> None:
     open_hearted = {**hosted.ENDPOINT, "headers": {"X-Key": "not-for-everybody"}}
     hidden = {**hosted.UNKNOWN, "headers": {"X-Key": "not-for-everybody"}}
@@ -232,7 +248,7 @@ def test_headers_that_a_source_shows_are_not_shown_here(
         evals=[hosted.custom_eval("eval_a", open_hearted), hosted.custom_eval("eval_b", hidden)]
     )
     with serving_source(content) as source:
-        answer = migrated(source.base_url, folder)
+        answer = migrated(source.base_url, store)
     assert "secrets" not in json.dumps(answer["notes"])
     assert "not-for-everybody" not in json.dumps(everything(client))
 
@@ -240,9 +256,9 @@ def test_headers_that_a_source_shows_are_not_shown_here(
 @pytest.mark.parametrize(
     ("only", "evals", "files"), [("evals", 5, 0), ("files", 0, 3)], ids=["evals", "files"]
 )
-def test_one_part_alone(folder: Path, only: str, evals: int, files: int) -> None:
+def test_one_part_alone(store: dict[str, str], only: str, evals: int, files: int) -> None:
     with serving_source(hosted.CONTENT) as source:
-        answer = migrated(source.base_url, folder, only)
+        answer = migrated(source.base_url, store, only)
     assert (counts(answer)["evals"][1], counts(answer)["files"][1]) == (evals, files)
 
 
@@ -255,25 +271,23 @@ def test_one_part_alone(folder: Path, only: str, evals: int, files: int) -> None
     ],
     ids=["key", "address", "answer"],
 )
-def test_a_source_that_is_none(folder: Path, key: str, path: str, hint: str) -> None:
+def test_a_source_that_is_none(store: dict[str, str], key: str, path: str, hint: str) -> None:
     with (
         serving_source(Content(texts={"/evals": b"[]"})) as source,
         pytest.raises(CannotStart, match=hint) as caught,
     ):
-        migrated(source.base_url + path, folder, key=key)
+        migrated(source.base_url + path, store, key=key)
     assert key not in str(caught.value)
 
 
-def test_it_belongs_to_one_tenant(folder: Path) -> None:
+def test_it_belongs_to_one_tenant(store: dict[str, str]) -> None:
     keys = "ann:key-a,bob:key-b"
     with (
         serving_source(hosted.CONTENT) as source,
-        serving(
-            Settings(sandbox="off", log_level="error", data_dir=folder, api_keys=keys)
-        ) as address,
+        serving(Settings(sandbox="off", log_level="error", **store, api_keys=keys)) as address,
     ):
         for name in ("bob", "ann"):
-            answer = migrated(source.base_url, folder, tenant=name)
+            answer = migrated(source.base_url, store, tenant=name)
             assert counts(answer)["output items"] == (9, 9, 9)
             with openai.OpenAI(base_url=address, api_key=f"key-{name[0]}") as client:
                 assert len(everything(client)["items"]) == 9
