@@ -62,12 +62,17 @@ class Ledger:
         self._observe(kind, counts)
 
     @contextmanager
-    def losing_only(self, kind: Kind, id: str) -> Iterator[None]:  # noqa: A002 - as the API names it
+    def losing_only(
+        self,
+        kind: Kind,
+        id: str,  # noqa: A002 - as the API names it
+        what: str = "",
+    ) -> Iterator[None]:
         """What the source does not hand out inside the block is named, and all else goes on."""
         try:
             yield
         except NotHandedOut as error:
-            self.miss(kind, id, str(error))
+            self.miss(kind, id, f"{what}{error}")
 
     def miss(self, kind: Kind, id: str, reason: str) -> None:  # noqa: A002
         """It is at the source, and not here."""

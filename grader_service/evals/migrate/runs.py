@@ -59,10 +59,11 @@ class RunCopies:
         key, is_new = await imports.put_eval(self._database, values)
         self._ledger.count("eval", here=1, new=int(is_new))
         self._note_eval(eval_told)
-        async for page in self._source.runs(eval_id):
-            for each in page:
-                self._ledger.count("run", source=1)
-                await runs.send(_Run(key, eval_id, each))
+        with self._ledger.losing_only("eval", eval_id, "its runs: "):
+            async for page in self._source.runs(eval_id):
+                for each in page:
+                    self._ledger.count("run", source=1)
+                    await runs.send(_Run(key, eval_id, each))
 
     def _note_eval(self, eval_told: Told) -> None:
         eval_id = eval_told["id"]

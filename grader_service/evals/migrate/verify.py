@@ -46,6 +46,11 @@ def _wanted(expected: Expected, count: int) -> int:
 
 
 def _reason(expected: Expected, count: int) -> str:
-    if expected.listed is not None and expected.listed > count:
+    if expected.listed is None:
+        return (
+            f"{count} of its {expected.total} output items came with an earlier migration; if the source has more,"
+            " delete the run here and run migrate again"
+        )
+    if expected.listed > count:
         return f"{expected.listed - count} of the {expected.listed} output items that the source lists are not here"
     return f"the source counts {expected.total} rows and hands out {count} output items"

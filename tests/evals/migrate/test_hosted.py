@@ -185,6 +185,45 @@ def test_what_the_source_keeps_is_named_and_all_else_comes(
     assert len(found["items"]) == 3 + 1 + 3
 
 
+def test_runs_that_the_source_keeps_cost_no_other_eval(
+    store: dict[str, str], client: openai.OpenAI
+) -> None:
+    content = replace(
+        hosted.CONTENT,
+        texts={
+            "/evals/eval_a/runs": b'{"data": [1]}',
+            "/evals/eval_b/runs/evalrun_4/output_items": b"no",
+        },
+    )
+    with serving_source(content) as source:
+        answer = migrated(source.base_url, store)
+    told = {gap["id"]: gap["reason"] for gap in answer["missing"]}
+    assert told["eval_a"] == "its runs: its answer is no list of objects"
+    assert told["evalrun_4"].startswith("its answer is no JSON")
+    assert [each["id"] for each in everything(client)["evals"]] == [
+        f"eval_{letter}" for letter in "abcde"
+    ]
+
+
+def test_a_run_that_was_cut_short_here_is_told_again(
+    store: dict[str, str], client: openai.OpenAI
+) -> None:
+    """And comes whole once it was deleted."""
+    content = Content(
+        evals=[hosted.custom_eval("eval_a")],
+        runs=[hosted.run("evalrun_1", "eval_a", 5)],
+        items={"evalrun_1": hosted.items("evalrun_1", "eval_a", 5)[:2]},
+    )
+    with serving_source(content) as source:
+        migrated(source.base_url, store)
+    content = replace(content, items={"evalrun_1": hosted.items("evalrun_1", "eval_a", 5)})
+    with serving_source(content) as source:
+        (gap,) = migrated(source.base_url, store)["missing"]
+        assert gap["reason"].startswith("2 of its 5 output items came with an earlier migration")
+        client.evals.runs.delete("evalrun_1", eval_id="eval_a")
+        assert migrated(source.base_url, store)["missing"] == []
+
+
 def test_half_a_character_does_not_cost_its_page(
     store: dict[str, str], client: openai.OpenAI
 ) -> None:
