@@ -3,7 +3,8 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,10 +17,12 @@ from rich.table import Table
 from grader_service import settings
 from grader_service.cli.output import UNGRADED, AsJson, output, write_json
 from grader_service.errors import CannotStart
+from grader_service.evals.migrate.api_source import Origin, open_source
+from grader_service.evals.migrate.base import Source
+from grader_service.evals.migrate.export_file import ExportFile
 from grader_service.evals.migrate.ledger import KINDS, Counts, Entry, Kind, Ledger, Observe
 from grader_service.evals.migrate.migration import Part
 from grader_service.evals.migrate.migration import migrate as copy
-from grader_service.evals.migrate.source import Origin, open_source
 from grader_service.settings import Settings
 from grader_service.store.open import open_store
 
@@ -29,7 +32,12 @@ SHOWN = 50
 
 def migrate(
     source: Annotated[
-        str, typer.Option("--from", metavar="URL", help="Base URL, as the SDK takes it.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="URL",
+            help="Base URL, as the SDK takes it; or a dashboard's export as FILE.jsonl.",
+        ),
     ],
     key: Annotated[
         str | None,
@@ -46,15 +54,11 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Copy evals, runs, output items and files with their ids. Exit code 0: all; 1: something is missing; 2: it cannot go on."""
-    variable = "AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY"
-    secret = SecretStr(key) if key else settings.secret(variable)
-    if secret is None:
-        raise CannotStart(f"--key: name the source's API key, here or in {variable}")
-    origin = Origin(source, secret, api_version if azure else None)
+    opened = _opened(source, key, api_version if azure else None)
     read = settings.read({})
     with _bars() as observe:
         ledger = Ledger(observe)
-        asyncio.run(_migrate(origin, read, _tenant(read, tenant), only or list(Part), ledger))
+        asyncio.run(_migrate(opened, read, _tenant(read, tenant), only or list(Part), ledger))
     with output(as_json) as console:
         if console is None:
             write_json(ledger.answer())
@@ -62,6 +66,18 @@ def migrate(
             _show(ledger, console)
     if ledger.missing:
         raise typer.Exit(UNGRADED)
+
+
+def _opened(
+    source: str, key: str | None, azure_version: str | None
+) -> AbstractAsyncContextManager[Source]:
+    if "://" not in source:
+        return nullcontext(ExportFile(Path(source)))
+    variable = "OPENAI_API_KEY" if azure_version is None else "AZURE_OPENAI_API_KEY"
+    secret = SecretStr(key) if key else settings.secret(variable)
+    if secret is None:
+        raise CannotStart(f"--key: name the source's API key, here or in {variable}")
+    return open_source(Origin(source, secret, azure_version))
 
 
 def _tenant(read: Settings, name: str | None) -> str:
@@ -75,13 +91,13 @@ def _tenant(read: Settings, name: str | None) -> str:
 
 
 async def _migrate(
-    origin: Origin,
+    opened: AbstractAsyncContextManager[Source],
     read: Settings,
     tenant: str,
     parts: list[Part],
     ledger: Ledger,
 ) -> None:
-    async with open_store(read) as database, open_source(origin) as source:
+    async with open_store(read) as database, opened as source:
         await copy(source, database, tenant, parts, ledger)
 
 

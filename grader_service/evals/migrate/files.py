@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from grader_service import jsontext
 from grader_service.evals import ids
 from grader_service.evals.migrate import told
+from grader_service.evals.migrate.base import Interrupted, NotHandedOut, Source, Told
 from grader_service.evals.migrate.ledger import Ledger
-from grader_service.evals.migrate.source import Interrupted, NotHandedOut, Source, Told
 from grader_service.store import files, imports
 from grader_service.store.database import Database
 from grader_service.store.uploads import uploading

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from grader_service.evals.migrate.source import NotHandedOut
+from grader_service.evals.migrate.base import NotHandedOut
 
 Kind = Literal["eval", "run", "output item", "file"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -5,10 +5,10 @@ from enum import StrEnum
 
 from grader_service.errors import CannotStart
 from grader_service.evals.ending import STORE_ERRORS
+from grader_service.evals.migrate.base import NotHandedOut, Source
 from grader_service.evals.migrate.files import FileCopies
 from grader_service.evals.migrate.ledger import Ledger
 from grader_service.evals.migrate.runs import RunCopies
-from grader_service.evals.migrate.source import NotHandedOut, Source
 from grader_service.evals.migrate.verify import verify
 from grader_service.store.database import Database
 

@@ -8,8 +8,8 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from grader_service import jsontext
 from grader_service.evals.migrate import told
+from grader_service.evals.migrate.base import NotHandedOut, Source, Told
 from grader_service.evals.migrate.ledger import Expected, Ledger
-from grader_service.evals.migrate.source import NotHandedOut, Source, Told
 from grader_service.store import imports
 from grader_service.store.database import Database
 from grader_service.store.leases import LeaseLost

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from grader_service import jsontext
 from grader_service.evals.answers import eval_answer, run_answer
 from grader_service.evals.criteria import CriterionForm
-from grader_service.evals.migrate.source import NotHandedOut, Told
+from grader_service.evals.migrate.base import NotHandedOut, Told
 from grader_service.wire import MASK
 
 ENDED: Final = ("completed", "failed", "canceled")

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from grader_service.evals.migrate.api_source import Origin, open_source
 from grader_service.evals.migrate.ledger import Ledger
 from grader_service.evals.migrate.migration import Part, migrate
-from grader_service.evals.migrate.source import Origin, open_source
 from grader_service.settings import Settings
 from grader_service.store.open import open_store
 from tests.processes import start

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from grader_service import jsontext
 from grader_service.errors import CannotStart, GraderServiceError
+from grader_service.evals.migrate.base import Interrupted, NotHandedOut, Told
 
 PAGE: Final = 100
 MAX_RETRIES: Final = 8
@@ -20,13 +21,6 @@ MAX_RETRIES: Final = 8
 
 MAX_DEPTH: Final = 200
 PIECE_BYTES: Final = 256 * 1024
-
-Told = dict[str, Any]
-"""An object as the source tells it."""
-
-
-class NotHandedOut(GraderServiceError):
-    """The source does not give one thing; others it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +32,8 @@ class Origin:
     azure_version: str | None = None
 
 
-class Source:
-    """Reads what the key may see.
-
-    Every method raises NotHandedOut where the source refuses this one thing, and CannotStart where
-    it cannot be asked for anything now.
-    """
+class ApiSource:
+    """Reads what the key may see."""
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
         self._client = client
@@ -112,10 +102,6 @@ class _refusals:  # noqa: N801 - reads as a statement
             raise Interrupted(f"the connection broke: {type(error).__name__}") from None
 
 
-class Interrupted(NotHandedOut):
-    """In the middle of a file."""
-
-
 def _refusal(error: openai.APIStatusError) -> GraderServiceError:
     told = error.body.get("message") if isinstance(error.body, dict) else None
     reason = f"{error.status_code}: {str(told or error.message)[:300]}"
@@ -158,7 +144,7 @@ def _whole(content: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def open_source(origin: Origin) -> AsyncIterator[Source]:
+async def open_source(origin: Origin) -> AsyncIterator[ApiSource]:
     """A client of the source, closed at the end."""
     key = origin.key.get_secret_value()
     client: openai.AsyncOpenAI
@@ -173,4 +159,4 @@ async def open_source(origin: Origin) -> AsyncIterator[Source]:
             max_retries=MAX_RETRIES,
         )
     async with client:
-        yield Source(client)
+        yield ApiSource(client)
