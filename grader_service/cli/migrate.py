@@ -14,17 +14,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from grader_service import settings
+from grader_service import keys, settings
 from grader_service.cli.output import UNGRADED, AsJson, output, write_json
 from grader_service.errors import CannotStart
-from grader_service.evals.migrate.api_source import Origin, open_source
-from grader_service.evals.migrate.base import Source
+from grader_service.evals.migrate.base import Part, Source
 from grader_service.evals.migrate.export_file import ExportFile
 from grader_service.evals.migrate.ledger import KINDS, Counts, Entry, Kind, Ledger, Observe
-from grader_service.evals.migrate.migration import Part
-from grader_service.evals.migrate.migration import migrate as copy
 from grader_service.settings import Settings
-from grader_service.store.open import open_store
 
 SHOWN = 50
 """Lines of what is missing that a terminal shows; `--json` has all."""
@@ -73,6 +69,11 @@ def _opened(
 ) -> AbstractAsyncContextManager[Source]:
     if "://" not in source:
         return nullcontext(ExportFile(Path(source)))
+    from grader_service.evals.migrate.api_source import (  # noqa: PLC0415 - the SDK takes long to load
+        Origin,
+        open_source,
+    )
+
     variable = "OPENAI_API_KEY" if azure_version is None else "AZURE_OPENAI_API_KEY"
     secret = SecretStr(key) if key else settings.secret(variable)
     if secret is None:
@@ -82,12 +83,23 @@ def _opened(
 
 def _tenant(read: Settings, name: str | None) -> str:
     """Whose the copies are: the only key's, if there is one."""
-    names = list(read.api_keys)
+    names = _tenants(read)
     if name is None and len(names) > 1:
         raise CannotStart(f"--tenant: say whose the copies shall be: {', '.join(names)}")
     if name is not None and names and name not in names:
         raise CannotStart(f"--tenant: no API key has the name {name!r}, only {', '.join(names)}")
     return name if name is not None else "".join(names)
+
+
+def _tenants(read: Settings) -> list[str]:
+    """Each once; a tenant may have several keys."""
+    named = read.api_keys
+    if read.api_keys_file is not None:
+        try:
+            named = keys.parse(read.api_keys_file.read_text(encoding="utf-8"), bare=False)
+        except (OSError, ValueError) as error:
+            raise CannotStart(f"GRADER_API_KEYS_FILE: {error}") from None
+    return list(dict.fromkeys(key.name for key in named))
 
 
 async def _migrate(
@@ -97,6 +109,9 @@ async def _migrate(
     parts: list[Part],
     ledger: Ledger,
 ) -> None:
+    from grader_service.evals.migrate.migration import migrate as copy  # noqa: PLC0415 - the same
+    from grader_service.store.open import open_store  # noqa: PLC0415 - the same
+
     async with open_store(read) as database, opened as source:
         await copy(source, database, tenant, parts, ledger)
 

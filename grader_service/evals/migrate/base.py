@@ -1,12 +1,20 @@
 """What evals are copied out of."""
 
 from collections.abc import AsyncIterator
+from enum import StrEnum
 from typing import Any, Protocol
 
 from grader_service.errors import GraderServiceError
 
 Told = dict[str, Any]
 """An object as the source tells it, in the words of the API; it has an id."""
+
+
+class Part(StrEnum):
+    """Evals come with their runs and output items."""
+
+    EVALS = "evals"
+    FILES = "files"
 
 
 class NotHandedOut(GraderServiceError):

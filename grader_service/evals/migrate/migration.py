@@ -1,23 +1,14 @@
 """Everything of one source, copied and counted."""
 
 from collections.abc import Collection
-from enum import StrEnum
 
-from grader_service.errors import CannotStart
-from grader_service.evals.ending import STORE_ERRORS
-from grader_service.evals.migrate.base import NotHandedOut, Source
+from grader_service.errors import CannotStart, StoreUnavailable
+from grader_service.evals.migrate.base import NotHandedOut, Part, Source
 from grader_service.evals.migrate.files import FileCopies
 from grader_service.evals.migrate.ledger import Ledger
 from grader_service.evals.migrate.runs import RunCopies
 from grader_service.evals.migrate.verify import verify
 from grader_service.store.database import Database
-
-
-class Part(StrEnum):
-    """Evals come with their runs and output items."""
-
-    EVALS = "evals"
-    FILES = "files"
 
 
 async def migrate(
@@ -34,7 +25,7 @@ async def migrate(
         if Part.FILES in parts:
             await FileCopies(source, database, tenant, ledger).copy_all()
         await verify(database, tenant, ledger)
-    except (NotHandedOut, CannotStart, BaseExceptionGroup, *STORE_ERRORS) as error:
+    except (NotHandedOut, CannotStart, BaseExceptionGroup, StoreUnavailable) as error:
         raise _told(error) from None
 
 
@@ -52,8 +43,8 @@ def _told(error: BaseException) -> BaseException:
             return leaf
         if isinstance(leaf, NotHandedOut):
             return CannotStart(f"--from: the source does not hand out its evals: {leaf}")
-        if isinstance(leaf, STORE_ERRORS):
+        if isinstance(leaf, StoreUnavailable):
             return CannotStart(
-                f"the database is not to be had: {type(leaf).__name__}; run migrate again, it goes on where it was"
+                f"the database is not to be had: {leaf}; run migrate again, it goes on where it was"
             )
     return leaves[0]

@@ -109,7 +109,9 @@ class RunCopies:
             listed = await self._copy_items(run, row["key"], jsontext.loads(row["tally"]))
             await imports.finish_run(self._database, row["key"], _end(values))
         except LeaseLost:
-            raise NotHandedOut("was cancelled or deleted here while it was copied") from None
+            raise NotHandedOut(
+                "was cancelled, deleted or brought by another migration here while it was copied"
+            ) from None
         self._ledger.runs[form.id] = Expected(total, listed, whole)
         self._ledger.count("run", here=1, new=1)
 

@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from grader_service.evals.migrate.api_source import Origin, open_source
+from grader_service.evals.migrate.base import Part, Source
 from grader_service.evals.migrate.ledger import Ledger
-from grader_service.evals.migrate.migration import Part, migrate
+from grader_service.evals.migrate.migration import migrate
 from grader_service.settings import Settings
 from grader_service.store.open import open_store
 from tests.processes import start
@@ -52,13 +54,20 @@ def migrated(
     Raises:
         CannotStart: what the command tells as its one line.
     """
+    return migrated_from(open_source(Origin(source, SecretStr(key))), store, *parts, tenant=tenant)
+
+
+def migrated_from(
+    source: AbstractAsyncContextManager[Source],
+    store: Mapping[str, Any],
+    *parts: str,
+    tenant: str = "",
+) -> dict[str, Any]:
+    """The same for any source."""
     ledger = Ledger(lambda _kind, _counts: None)
 
     async def copy() -> None:
-        async with (
-            open_store(Settings(**store)) as database,
-            open_source(Origin(source, SecretStr(key))) as opened,
-        ):
+        async with open_store(Settings(**store)) as database, source as opened:
             await migrate(opened, database, tenant, list(map(Part, parts or Part)), ledger)
 
     asyncio.run(copy())

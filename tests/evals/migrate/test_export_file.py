@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
+from grader_service.errors import CannotStart
+from grader_service.evals.migrate.export_file import ExportFile
 from grader_service.settings import Settings
 from tests.evals.asking import counts, items_of
+from tests.evals.migrate.command import migrated_from
 from tests.processes import start
 from tests.serving import serving
 
@@ -61,11 +65,13 @@ def test_rows_become_items_of_their_runs(tmp_path: Path, client: openai.OpenAI) 
     ungraded = {"grades": {EXACT: None, CLOSE: 0.5}, "passes": {EXACT: None, CLOSE: True}}
     lines = [line("evalrun_1", number) for number in reversed(range(149))]
     lines += [line("evalrun_1", 149, **ungraded), line("evalrun_2", 0)]
-    for new in (151, 0):
-        code, answer, errors = migrate(tmp_path / "step_0.jsonl", lines)
-        assert (code, errors, answer["missing"]) == (0, "", [])
-        assert answer["counts"]["output items"]["here"] == 151
-        assert answer["counts"]["output items"]["new"] == new
+    file = tmp_path / "step_0.jsonl"
+    code, answer, errors = migrate(file, lines)
+    assert (code, errors, answer["missing"]) == (0, "", [])
+    again = migrated_from(nullcontext(ExportFile(file)), {"data_dir": tmp_path / "data"})
+    assert again["missing"] == []
+    for told, new in ((answer, 151), (again, 0)):
+        assert told["counts"]["output items"] == {"source": 151, "here": 151, "new": new}
     assert len(answer["notes"]) == 2
     first, second = (run for each in client.evals.list() for run in client.evals.runs.list(each.id))
     run = first if first.id == "evalrun_1" else second
@@ -94,19 +100,17 @@ def test_rows_become_items_of_their_runs(tmp_path: Path, client: openai.OpenAI) 
     ],
     ids=["keys", "type"],
 )
-def test_another_file_is_one_line_and_exit_code_2(
-    tmp_path: Path, lines: list[Any], hint: str
-) -> None:
-    code, answer, errors = migrate(tmp_path / "export.jsonl", lines)
-    assert (code, answer) == (2, None)
-    assert errors.startswith("error: --from: ")
-    assert hint in errors
-    assert len(errors.strip().splitlines()) == 1
+def test_another_file(tmp_path: Path, lines: list[Any], hint: str) -> None:
+    file = tmp_path / "export.jsonl"
+    file.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    with pytest.raises(CannotStart, match=hint):
+        ExportFile(file)
 
 
-def test_no_file_and_no_address(tmp_path: Path) -> None:
+def test_no_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     with start("migrate", "--from", str(tmp_path / "nowhere"), data_dir=tmp_path) as process:
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 2
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (2, "")
+    assert errors.startswith("error: --from: ")
     assert "nowhere" in errors
     assert len(errors.strip().splitlines()) == 1

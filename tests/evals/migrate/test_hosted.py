@@ -11,7 +11,6 @@ import pytest
 
 from grader_service.errors import CannotStart
 from grader_service.settings import Settings
-from tests import postgres
 from tests.evals.asking import ENDED, inline, items_of, row, wait
 from tests.evals.migrate import hosted
 from tests.evals.migrate.command import migrated
@@ -24,7 +23,7 @@ from tests.serving import serving
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Settings of an empty database: SQLite, where a test does not ask for PostgreSQL."""
     if getattr(request, "param", None) == "postgres":
-        return {"database_url": postgres.new_database(request.getfixturevalue("cluster"))}
+        return {"database_url": request.getfixturevalue("cluster").new_database()}
     return {"data_dir": str(tmp_path / "data")}
 
 
