@@ -10,13 +10,14 @@ from grader_service.catalog import FileFault
 from grader_service.cli.check import check
 from grader_service.cli.doctor import doctor
 from grader_service.cli.grade import grade
+from grader_service.cli.migrate import migrate
 from grader_service.cli.output import UNUSABLE
 from grader_service.cli.report import report
 from grader_service.cli.run import run, validate
 from grader_service.cli.serve import serve
 from grader_service.errors import CannotStart, InvalidGrader
 
-COMMANDS = (serve, run, validate, check, doctor, grade, report)
+COMMANDS = (serve, run, validate, check, doctor, grade, report, migrate)
 
 app = typer.Typer(
     help="Executes reinforcement-fine-tuning graders.",

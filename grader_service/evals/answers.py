@@ -173,9 +173,11 @@ def listed(data: Sequence[Any], has_more: bool) -> dict[str, Any]:
     }
 
 
-def eval_answer(row: RowMapping) -> EvalAnswer:
+def eval_answer(row: RowMapping | Mapping[str, Any]) -> EvalAnswer:
+    """What another server told otherwise, from which the eval comes, is told as there."""
     label = jsontext.loads(row["label"])
-    return {
+    told = label.get("told", {})
+    answer: EvalAnswer = {
         "id": row["id"],
         "object": "eval",
         "created_at": row["created_at"],
@@ -183,18 +185,20 @@ def eval_answer(row: RowMapping) -> EvalAnswer:
         "name": label["name"],
         "metadata": label["metadata"],
         "data_source_config": jsontext.loads(row["config"]),
-        "testing_criteria": shown(row["criteria"]),
+        "testing_criteria": told.get("testing_criteria") or shown(row["criteria"]),
         "warnings": jsontext.loads(row["warnings"]),
     }
+    answer.update(told)
+    return answer
 
 
-def run_answer(row: RowMapping, eval_id: str, evals_url: str) -> RunAnswer:
-    """`evals_url` is where this caller found the evals."""
+def run_answer(row: RowMapping | Mapping[str, Any], eval_id: str, evals_url: str) -> RunAnswer:
+    """`evals_url` is where this caller found the evals. Of runs from elsewhere see `eval_answer`."""
     label = jsontext.loads(row["label"])
     data_source = jsontext.loads(row["data_source"])
     ended = row["finished_at"] is not None
     tally = jsontext.loads(row["tally"])
-    return {
+    answer: RunAnswer = {
         "id": row["id"],
         "object": "eval.run",
         "created_at": row["created_at"],
@@ -217,6 +221,8 @@ def run_answer(row: RowMapping, eval_id: str, evals_url: str) -> RunAnswer:
         "shared_with_openai": False,
         "warnings": jsontext.loads(row["warnings"]),
     }
+    answer.update(label.get("told", {}))
+    return answer
 
 
 def _criteria(tally: Mapping[str, Any]) -> list[CriterionResult]:

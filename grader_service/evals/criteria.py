@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationError
 
 from grader_service import jsontext
 from grader_service.errors import InvalidGrader, RequestRefused
@@ -69,6 +69,22 @@ def criteria_of(stored: str) -> list[Criterion]:
         grader = GRADER.validate_python(spelled)
         found.append(Criterion(spelled["id"], grader, _threshold(grader)))
     return found
+
+
+def check_gradable(stored: str) -> None:
+    """An eval that came from another server may have criteria that no grader here is for.
+
+    Raises:
+        RequestRefused: 400.
+    """
+    for position, spelled in enumerate(jsontext.loads(stored)):
+        try:
+            _threshold(GRADER.validate_python(spelled))
+        except (ValidationError, KeyError):
+            raise RequestRefused(
+                f"testing_criteria[{position}] of this eval was made elsewhere and is none that this server can grade: its type is {str(spelled.get('type'))[:60]!r}.",
+                param="eval_id",
+            ) from None
 
 
 def _threshold(grader: Grader) -> float:

@@ -27,8 +27,11 @@ def _schema(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def item_schema(shown_config: dict[str, Any]) -> Any:
-    """The schema of `item` in a config as it is shown."""
-    return shown_config["schema"]["properties"]["item"]
+    """The schema of `item` in a config as it is shown; None where one from elsewhere has none."""
+    schema: Any = shown_config
+    for key in ("schema", "properties", "item"):
+        schema = schema.get(key) if isinstance(schema, dict) else None
+    return schema
 
 
 def warnings(config: CustomConfig | LogsConfig, graders: Sequence[Grader]) -> list[str]:

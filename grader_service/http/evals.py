@@ -74,7 +74,10 @@ async def update_eval(body: UpdateEval, request: Request) -> EvalAnswer:
     name = before["name"] if body.name is None else body.name
     metadata = before["metadata"] if body.metadata is None else body.metadata
     changed = await evals.change(
-        request.scope["state"]["database"], row["key"], label(name, metadata), int(time.time())
+        request.scope["state"]["database"],
+        row["key"],
+        _text({**before, "name": name, "metadata": metadata}),
+        int(time.time()),
     )
     if changed is None:
         raise missing_eval(row["id"])

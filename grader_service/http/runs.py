@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from grader_service import jsontext
 from grader_service.errors import RequestRefused
-from grader_service.evals import data_source_config, ids
+from grader_service.evals import criteria, data_source_config, ids
 from grader_service.evals.answers import (
     ItemAnswer,
     ItemList,
@@ -45,6 +45,7 @@ async def create_run(request: Request) -> Response:
     """Begin to grade the rows of a data source; what is wrong with a row is told now, with its place."""
     row = await eval_of(request)
     check_content_type(request)
+    criteria.check_gradable(row["criteria"])
     state = request.scope["state"]
     schema = RowSchema(data_source_config.item_schema(jsontext.loads(row["config"])))
     async with IncomingRun(
