@@ -34,7 +34,7 @@ demo: install ## grade a table of real requests through the official SDK
 	$(BIN)/python -m tests.demo
 
 test: install ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: install ## format, lint, strict types
 	$(BIN)/ruff format --check .

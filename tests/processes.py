@@ -30,11 +30,15 @@ class Serving:
 
 
 def start(
-    *arguments: str, log: TextIO | int = subprocess.PIPE, **settings: Any
+    *arguments: str,
+    log: TextIO | int = subprocess.PIPE,
+    folder: Path | None = None,
+    **settings: Any,
 ) -> subprocess.Popen[str]:
-    """`grader-service ARGUMENTS` with only these `GRADER_…` settings."""
+    """`grader-service ARGUMENTS`, in a folder, with only these `GRADER_…` settings."""
     return subprocess.Popen(
         [sys.executable, "-m", "grader_service", *arguments],
+        cwd=folder,
         env=_environment(settings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

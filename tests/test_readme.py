@@ -7,11 +7,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from openai import OpenAI
 
 from grader_service.graders import GRADER_TYPES
 from grader_service.metrics import Metrics
 from grader_service.settings import Settings
-from tests.definitions import EVERY
+from tests import processes
+from tests.definitions import EVERY, STRING_CHECK
+from tests.fakes.upstream import obliging, serving_upstream
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text()
@@ -75,3 +78,54 @@ def test_security_is_ten_lines() -> None:
     assert [line[:3].strip(". ") for line in section.splitlines() if line] == [
         str(number) for number in range(1, 11)
     ]
+
+
+def blocks(heading: str, language: str) -> list[str]:
+    """The code under a heading."""
+    section = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+def test_the_commands_before_training(tmp_path: Path) -> None:
+    rows = [
+        {
+            "messages": [{"role": "user", "content": f"What is the capital of country {n}?"}],
+            "answer": f"Town {n}",
+        }
+        for n in range(4)
+    ]
+    files = {
+        "grader.json": json.dumps(STRING_CHECK),
+        "train.jsonl": "".join(json.dumps(row) + "\n" for row in rows[:3]),
+        "valid.jsonl": json.dumps(rows[3]) + "\n",
+        "format.json": json.dumps({"type": "json_object"}),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    (block,) = blocks("Before training", "console")
+    commands = [line.removeprefix("$ grader-service ").split() for line in block.splitlines()]
+    assert [command[0] for command in commands] == ["check", "grade", "report", "doctor"]
+    settings = {"sandbox": "off", "nltk_data": Path(".nltk_data").absolute()}
+    with serving_upstream(default=obliging) as upstream:
+        for command in commands:
+            process = processes.start(
+                *command, folder=tmp_path, llm_base_url=upstream.base_url, **settings
+            )
+            output, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, (command, output, errors)
+            json.loads(output)
+    assert len((tmp_path / "rewards.jsonl").read_text().splitlines()) == 12
+    assert (tmp_path / "report.html").read_text().lstrip().startswith("<!DOCTYPE html>")
+
+
+def test_the_evals_program(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = blocks("Evals", "python")
+    monkeypatch.chdir(tmp_path)
+    Path("rows.jsonl").write_text('{"item": {"answer": "Paris"}, "sample": "Paris"}\n')
+    names = {"OpenAI": OpenAI, "Path": Path, "grader": STRING_CHECK}
+    exec(block.replace("http://127.0.0.1:8000", server), names)
+    run, client = names["run"], names["client"]
+    while run.status in ("queued", "in_progress"):
+        run = client.evals.runs.retrieve(run.id, eval_id=run.eval_id)
+    assert (run.status, run.result_counts.passed) == ("completed", 1)
+    client.close()
