@@ -236,9 +236,10 @@ class WebhookSent:
 
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
-    """The database could not be used in the background; it is tried again. `reason` is the error's class."""
+    """Work on runs could not use the database; it is tried again. `reason` is the error's class, `defect` one of ours."""
 
     reason: str
+    defect: BaseException | None = None
 
 
 Event = (

@@ -134,6 +134,7 @@ class Logs:
         self._log.warning("judge_breaker", upstream=event.upstream, state=event.state)
 
     def _store_failed(self, event: StoreFailed) -> None:
+        self._defect(event.defect, "")
         self._log.error("store_failed", reason=event.reason)
 
     def _run_started(self, event: RunStarted) -> None:

@@ -1,5 +1,6 @@
 """What became of the work on a run, read from how its task ended."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ def ending_of(error: BaseException | None) -> Ending | StoreFailed | None:
     if error is None:
         return Ending()
     leaves = list(_leaves(error))
-    if any(isinstance(leaf, LeaseLost) for leaf in leaves):
+    if any(isinstance(leaf, LeaseLost | asyncio.CancelledError) for leaf in leaves):
         return None
     for leaf in leaves:
         if isinstance(leaf, RunBroken):

@@ -5,9 +5,9 @@ import contextlib
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from sqlalchemy import RowMapping
@@ -66,16 +66,17 @@ class Runner:
 
     async def _repeat(
         self,
-        step: Callable[[], Awaitable[None]],
+        step: Callable[[], Coroutine[Any, Any, None]],
         seconds: float,
         nudged: asyncio.Event | None = None,
     ) -> None:
-        """Do one thing again and again; a database that is away for a while ends nothing."""
+        """Do one thing again and again; neither a database that is away for a while nor a defect of ours ends it."""
         while True:
-            try:
-                await step()
-            except StoreUnavailable as error:
+            error = await _outcome(step())
+            if isinstance(error, StoreUnavailable):
                 self._observe(StoreFailed(str(error)))
+            elif error is not None:
+                self._observe(StoreFailed(type(error).__name__, error))
             with anyio.move_on_after(seconds):
                 await (nudged or asyncio.Event()).wait()
             if nudged is not None:
@@ -124,15 +125,7 @@ class Runner:
     async def _see_through(self, job: Job) -> None:
         """Whatever way a job goes, its run has an end, or stays for whoever can go on with it."""
         started = time.monotonic()
-        work = asyncio.create_task(job.run())
-        try:
-            await asyncio.wait({work})
-        finally:
-            work.cancel()
-            await asyncio.wait({work})
-            error = None if work.cancelled() else work.exception()
-        if work.cancelled():
-            return
+        error = await _outcome(job.run())
         ending = ending_of(error)
         if isinstance(ending, StoreFailed):
             self._observe(ending)
@@ -174,6 +167,18 @@ class Runner:
         await asyncio.gather(*tasks, return_exceptions=True)
         held = await leases.held(self._database, self._worker.owner)
         await leases.hand_back(self._database, self._worker.owner, held)
+
+
+async def _outcome(work: Coroutine[Any, Any, None]) -> BaseException | None:
+    """What a piece of work raised, whatever it is: nobody waits for it who could be told. Ends with the caller."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    return error
 
 
 @asynccontextmanager

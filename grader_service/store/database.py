@@ -21,6 +21,10 @@ from grader_service.errors import CannotStart, StoreUnavailable
 READERS = 8
 WAIT_SECONDS = 60
 
+_PASSING = ("08", "40", "53", "57P")
+"""Classes of PostgreSQL's error codes that say: the connection is gone, another transaction was in the way, too much is
+asked for at once, the server is stopping or starting."""
+
 _PRAGMAS = (
     f"PRAGMA busy_timeout={WAIT_SECONDS * 1000}",
     "PRAGMA journal_mode=WAL",
@@ -80,7 +84,8 @@ def _told() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
         raise StoreUnavailable(type(error).__name__) from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if not error.connection_invalidated and not state.startswith(_PASSING):
             raise
         raise StoreUnavailable(type(error).__name__) from error
 
