@@ -72,10 +72,12 @@ def _runs() -> list[Json]:
         "begun": f"sum(increase(grader_runs_started_total[{RATE}]))",
         "{{status}}": f"sum by (status) (increase(grader_runs_ended_total[{RATE}]))",
     }
+    sent = {"{{outcome}}": f"sum by (outcome) (increase(grader_webhooks_total[{RATE}]))"}
     away = "sum(increase(grader_store_failures_total[15m]))"
     return [
         areas("Rows of runs", "Of the Evals API, by outcome.", {"{{outcome}}": rows}, "ops"),
         lines("Runs", "Begun (or taken over), and by how they ended.", counts, "short", min=0),
+        lines("Webhooks", "Tries to send an event, by outcome.", sent, "short", min=0),
         number("Database away", "Times in 15 minutes that work on runs met it.", away, "short", 1),
     ]
 

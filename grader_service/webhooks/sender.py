@@ -16,6 +16,8 @@ from grader_service.webhooks import events
 
 POLL_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 15.0
+CLAIM_SECONDS: Final = TIMEOUT_SECONDS + 5
+"""So long nobody else sends what a server has taken; after them it died."""
 AT_ONCE: Final = 16
 MAX_ANSWER_BYTES: Final = 65536
 WAITS: Final = (5.0, 30.0, 120.0, 600.0, 3600.0)
@@ -35,7 +37,7 @@ class Sender:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            due = await deliveries.claim(self._database, AT_ONCE, 4 * TIMEOUT_SECONDS)
+            due = await deliveries.claim(self._database, AT_ONCE, CLAIM_SECONDS)
             if due:
                 async with asyncio.TaskGroup() as group:
                     for delivery in due:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -159,6 +160,13 @@ def _until_cancelled(loop: asyncio.AbstractEventLoop, attacking: asyncio.Task[No
     loop.close()
 
 
+def _wait(come: Callable[[], bool], seconds: float = 20) -> None:
+    """For what takes its time on a busy machine."""
+    end = time.monotonic() + seconds
+    while not come() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
 def _traffic(here: Stage, seconds: float, first: int) -> Records:
     return send(Plan(here.address, MIX, rate=RATE, seconds=seconds, first=first))
 
@@ -169,6 +177,7 @@ def run(options: Options) -> Report:
         alone = _traffic(here, half, ROUND)
         with _attacked(here) as seen:
             beside = _traffic(here, half, 2 * ROUND)
+            _wait(lambda: seen["slow body: 408"] > 0)
         rewarded = here.rewarded()
         engine = here.sandbox()["engine"]
     ours = Counter({name: rewarded[name] for name in rewarded if name.startswith("load-")})

@@ -210,6 +210,8 @@ def test_an_event_outlives_the_server(receiver: Receiver, tmp_path: Path) -> Non
         made = sdk.webhooks.create(name="hook", url=hook.url, event_types=EVERY)
         ended = run(sdk)
         hook.wait(1)
+        while 'outcome="failed"} 1.0' not in httpx.get(f"{first.address}/metrics").text:
+            time.sleep(0.05)  # it has written down when to try again
         first.process.kill()
     with serving_process(**settings) as second, client(second.address) as sdk:
         sent = hook.wait(2, 120)[-1]
