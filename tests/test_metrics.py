@@ -84,3 +84,22 @@ def test_negative_rewards_have_a_sum_of_their_own(http: httpx.Client) -> None:
     labels = {"type": "multi", "sign": "negative"}
     assert value(found, "grader_reward_magnitude_total", **labels) == 1.5
     assert value(found, "grader_reward_bucket", type="multi", le="-1.0") == 1
+
+
+@pytest.mark.parametrize("of_batch", [False, True])
+def test_no_reward_is_so_large_that_no_sum_moves_after_it(
+    http: httpx.Client, of_batch: bool
+) -> None:
+    """Whoever may call can send a grader that gives 10^308, and 10^308 twice is infinite."""
+    ask = body({**MULTI, "calculate_output": "exact * 10^308"})
+    for _ in range(2):
+        if of_batch:
+            batch = {"grader": ask["grader"], "rows": [{"item": ask["item"], "sample": "Paris"}]}
+            http.post("/v1/graders/batch", json=batch)
+        else:
+            http.post(RUN, json=ask)
+    http.post(RUN, json=body({**MULTI, "calculate_output": "0.5"}))
+    found = scrape(http)
+    labels = {"type": "multi", "sign": "positive"}
+    assert value(found, "grader_reward_magnitude_total", **labels) == 2_000_000.5
+    assert value(found, "grader_reward_count", type="multi") == 3

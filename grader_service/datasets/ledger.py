@@ -34,8 +34,12 @@ class Ledger:
         self.count(record)
         if self._file is None:
             return
+        rest = memoryview(jsontext.dumps(record) + b"\n")
         try:
-            self._file.write(jsontext.dumps(record) + b"\n")
+            while (
+                rest
+            ):  # a disk with little room takes a part, and only the next write says that it is full
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise _unwritable(self._file.name, error) from None
 
@@ -128,8 +132,14 @@ def _check(mark: IO[bytes], path: Path, identity: Mapping[str, Any]) -> None:
     try:
         before = jsontext.loads(written)
     except jsontext.JsonError:
+        before = None
+    if not isinstance(before, dict):
         before = {}
-    others = [name for name, value in identity.items() if before.get(name) != value]
+    names = {
+        **identity,
+        **before,
+    }  # what was given then and is not given now makes other records, too
+    others = [name for name in names if before.get(name) != identity.get(name)]
     if others:
         raise CannotStart(
             f"{str(path)!r} was begun with another {' and another '.join(others)}; choose another --output, "

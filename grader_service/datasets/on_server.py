@@ -66,6 +66,10 @@ async def graded_there(
             yield exchange.records(answer.content)
     except aiohttp.ClientConnectorError as error:
         raise CannotStart(f"{server.url} cannot be reached: {error.strerror}") from None
+    except aiohttp.http_exceptions.LineTooLong:
+        raise CannotStart(
+            f"{server.url} answered with a line that is too long; is it a grader-service?"
+        ) from None
     except (aiohttp.ClientError, TimeoutError) as error:
         raise CannotStart(
             f"{server.url} did not answer to the end ({type(error).__name__}: {error}); {AGAIN}"
@@ -87,6 +91,7 @@ class _Exchange:
         self._grader = grader
         self._room = asyncio.Semaphore(concurrency)
         self._sent: dict[int, Piece] = {}
+        self._all_sent = False
 
     async def lines(self, pieces: AsyncIterable[Piece]) -> AsyncIterator[bytes]:
         yield jsontext.dumps({"grader": self._grader.spelled}) + b"\n"
@@ -97,13 +102,16 @@ class _Exchange:
             row = {"index": place, "item": piece.item, "sample": piece.sample}
             yield jsontext.dumps(row) + b"\n"
             place += 1
+        self._all_sent = True
 
     async def records(self, answer: aiohttp.StreamReader) -> AsyncIterator[Record]:
         async for line in answer:
             try:
                 told = jsontext.loads(line)
-                if "summary" in told:
+                if "summary" in told and self._all_sent and not self._sent:
                     return
+                if "summary" in told:
+                    break
                 record = self._record(told)
             except (jsontext.JsonError, KeyError, TypeError):
                 raise CannotStart(

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -36,7 +37,7 @@ from grader_service.http.json_route import (
     parse,
     too_large,
 )
-from grader_service.http.ndjson import MEDIA_TYPE, Incoming, Outgoing, TooLong, beside
+from grader_service.http.ndjson import MEDIA_TYPE, Backlog, Incoming, Outgoing, TooLong, beside
 from grader_service.wire import ErrorAnswer
 
 PREFIXES: Final = tuple(prefix for prefix in openai.PREFIXES if prefix)
@@ -57,6 +58,7 @@ class Batches:
     def __init__(self, concurrency: int, slots: int) -> None:
         self.concurrency = concurrency
         self.slots = asyncio.Semaphore(slots)
+        self.backlog = Backlog()
 
 
 async def batch(body: BatchRequest, request: Request) -> Response:
@@ -127,14 +129,15 @@ class BatchAnswer(Response):
             limit.deadline = anyio.current_time() + patience
 
         incoming = Incoming(receive, self._max_line_bytes, moved)
-        outgoing = Outgoing(send, moved)
-        async with beside(incoming.pump(limit.cancel), outgoing.pump()):
-            with limit:
-                job = await self._job(incoming)
-                await send(self._start())
-                await self._work(job, outgoing)
-            if limit.cancelled_caught and not incoming.gone:
-                await self._give_up(patience, outgoing)
+        batches: Batches = self._state["batches"]
+        with closing(Outgoing(send, moved, batches.backlog)) as outgoing:
+            async with beside(incoming.pump(limit.cancel), outgoing.pump()):
+                with limit:
+                    job = await self._job(incoming)
+                    await send(self._start())
+                    await self._work(job, outgoing)
+                if limit.cancelled_caught and not incoming.gone:
+                    await self._give_up(patience, outgoing)
 
     def _start(self) -> Message:
         self._begun = True

@@ -12,6 +12,9 @@ MEDIA_TYPE: Final = "application/x-ndjson"
 MAX_UNSENT: Final = 16 * 1024 * 1024
 """Many clients send to the end before they read: so many bytes are kept for such a one, then its body waits."""
 
+MAX_UNSENT_OF_ALL: Final = 8 * MAX_UNSENT
+"""Beyond it every body waits for its own client to read: a short row can have a long answer."""
+
 READ_AHEAD: Final = 4
 """Pieces of a body that may wait, mostly of 64 KiB. While there are fewer, a client that leaves is noticed at once."""
 
@@ -58,12 +61,21 @@ class Incoming:
             yield TooLong() if skipping else rest
 
 
+class Backlog:
+    """What is kept for all clients of one server that have not read it yet, in bytes."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
 class Outgoing:
     """Lines on their way to the client: those that came since the last sending go together."""
 
-    def __init__(self, send: Send, moved: Callable[[], None]) -> None:
+    def __init__(self, send: Send, moved: Callable[[], None], backlog: Backlog) -> None:
         self._send = send
         self._moved = moved
+        self._backlog = backlog
+        self._kept = 0
         self._unsent = bytearray()
         self._some = asyncio.Event()
         self._none = asyncio.Event()
@@ -75,6 +87,7 @@ class Outgoing:
             piece, self._unsent = bytes(self._unsent), bytearray()
             self._some.clear()
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            self._keep(-len(piece))
             self._moved()
             if not self._unsent:
                 self._none.set()
@@ -85,10 +98,20 @@ class Outgoing:
             self._some.set()
             self._none.clear()
         self._unsent += line
+        self._keep(len(line))
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        self._unsent.clear()
+        self._keep(-self._kept)
+
+    def _keep(self, more: int) -> None:
+        self._kept += more
+        self._backlog.bytes += more
 
     @property
     def full(self) -> bool:
-        return len(self._unsent) > MAX_UNSENT
+        return self._kept > MAX_UNSENT or self._backlog.bytes > MAX_UNSENT_OF_ALL
 
     async def sent(self) -> None:
         await self._none.wait()

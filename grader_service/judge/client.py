@@ -190,6 +190,8 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
     prompt = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
     completion = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
+    if not prompt + completion:  # zeros and nulls are how some servers say that they do not count
+        return None
     return Usage(
         prompt,
         completion,

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from grader_service.errors import kinds
 from grader_service.events import BatchGraded, CatalogueLoaded, Graded, State
 from grader_service.graders import GRADER_TYPES
-from grader_service.metrics.buckets import REWARDS, SECONDS, observe_many
+from grader_service.metrics.buckets import REWARDS, SECONDS, counted, observe_many
 
 STATES: tuple[State, ...] = get_args(State)
 SIGNS = ("positive", "negative")
@@ -64,7 +64,9 @@ class _Distribution:
         for state, number in Counts(event.state for event in events).items():
             grades[state].inc(number)
         observe_many(seconds, [event.seconds for event in events])
-        valid = [event.reward for event in events if event.state == "value" and not event.part]
+        valid = [
+            counted(event.reward) for event in events if event.state == "value" and not event.part
+        ]
         observe_many(rewards, valid)
         sums[0].inc(sum(reward for reward in valid if reward >= 0))
         sums[1].inc(-sum(reward for reward in valid if reward < 0))
@@ -74,8 +76,9 @@ class _Distribution:
         grades[event.state].inc()
         seconds.observe(event.seconds)
         if event.state == "value" and not event.part:
-            rewards.observe(event.reward)
-            sums[event.reward < 0].inc(abs(event.reward))
+            reward = counted(event.reward)
+            rewards.observe(reward)
+            sums[reward < 0].inc(abs(reward))
 
 
 class GradeMetrics:

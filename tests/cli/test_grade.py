@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import resource
 import signal
 import socket
 import subprocess
@@ -263,6 +264,35 @@ def test_records_of_something_else_are_never_mixed(
     assert out.read_bytes() == before
 
 
+def test_samples_of_a_file_are_never_taken_for_the_rows_own(tmp_path: Path, grader: Path) -> None:
+    data = lines(tmp_path / "rows.jsonl", RIGHT)
+    samples = lines(tmp_path / "samples.jsonl", "Rome")
+    out = tmp_path / "out.jsonl"
+    arguments = [grader, "--data", data, "--output", out]
+    assert command(*arguments, "--samples", samples)[0] == 0
+    code, told, errors = command(*arguments)
+    assert (code, told) == (2, {})
+    assert "another samples file and another number n" in errors
+
+
+def test_the_last_record_is_never_torn_in_silence(tmp_path: Path, grader: Path) -> None:
+    """Where there is room for a part of it, writing that part is no error yet."""
+    data = lines(tmp_path / "rows.jsonl", RIGHT, WRONG)
+    out = tmp_path / "out.jsonl"
+    command(grader, "--data", data, "--output", tmp_path / "whole.jsonl")
+    room = (tmp_path / "whole.jsonl").stat().st_size - 100
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        code, told, errors = command(grader, "--data", data, "--output", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (code, told) == (2, {})
+    assert "cannot be written" in errors
+    code, told, _ = command(grader, "--data", data, "--output", out)
+    assert (code, told["resumed"], told["summary"]["value"]) == (0, 1, 2)
+
+
 def test_a_graders_name_and_spacing_are_no_other_grader(tmp_path: Path, grader: Path) -> None:
     data = lines(tmp_path / "rows.jsonl", RIGHT)
     out = tmp_path / "out.jsonl"
@@ -494,7 +524,7 @@ def dishonest() -> Iterator[Callable[[bytes], str]]:
     def answer(text: bytes) -> str:
         def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
+            with connection, contextlib.suppress(ConnectionError):  # not every client reads it all
                 connection.recv(65536)
                 connection.sendall(text)
                 connection.shutdown(socket.SHUT_WR)
@@ -513,6 +543,8 @@ def dishonest() -> Iterator[Callable[[bytes], str]]:
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 STALLED = b'{"error":{"message":"Nothing came."}}\n'
+EARLY = b'{"summary":{},"seconds":1}\n'
+LONG = b"x" * 9_000_000 + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -521,6 +553,8 @@ STALLED = b'{"error":{"message":"Nothing came."}}\n'
         (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "cut off"),
         (CHUNKED, "did not answer to the end"),
         (CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(STALLED), STALLED), "Nothing came."),
+        (CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(EARLY), EARLY), "cut off"),
+        (CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(LONG), LONG), "too long"),
         (CHUNKED + b"5\r\n<html\r\n0\r\n\r\n", "is it a grader-service"),
         (CHUNKED + b"2\r\n7\n\r\n0\r\n\r\n", "is it a grader-service"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n" + b'{"index": 999}\n', "is it a"),

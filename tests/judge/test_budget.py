@@ -145,6 +145,9 @@ async def test_what_is_in_flight_counts_as_spent_should_the_server_die(tmp_path:
         (fake.hanging(), 1),
         (fake.refusal(), 20),
         (fake.verdict(1, usage=None), 1),
+        (fake.verdict(1, usage={}), 1),
+        (fake.verdict(1, usage={"prompt_tokens": None, "total_tokens": 9}), 1),
+        (fake.verdict(1, usage={"prompt_tokens": 0, "completion_tokens": 0}), 1),
     ],
 )
 async def test_what_may_have_been_paid_is_charged(
