@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -379,3 +380,36 @@ def test_strange_ids_are_nobodys(address: str) -> None:
         },
     )
     assert made.json()["name"] == "a\x00b"
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        inline({"item": {"answer": "a"}, "sample": {"x": nested(125), "output_text": "a"}}),
+        inline(row("a", "a"), more=nested(128)),
+    ],
+    ids=["row", "data source"],
+)
+def test_what_is_nested_as_deep_as_may_be_is_kept_and_graded(
+    client: openai.OpenAI, source: dict[str, Any]
+) -> None:
+    """It lies deeper in what is kept of a run than in what was sent."""
+    made = make_eval(client)
+    run = client.evals.runs.create(made.id, data_source=source)
+    assert [shown.id for shown in client.evals.runs.list(made.id)] == [run.id]
+    assert wait(client, run).status == "completed"
+
+
+def test_a_schema_may_be_nested_as_deep_as_a_body(client: openai.OpenAI) -> None:
+    config = {"type": "custom", "item_schema": {"x": nested(125)}}
+    made = client.evals.create(data_source_config=config, testing_criteria=[STRING_CHECK])
+    assert client.evals.retrieve(made.id).id == made.id
+    run = client.evals.runs.create(made.id, data_source=inline(row("a", "a")))
+    assert wait(client, run).status == "completed"
