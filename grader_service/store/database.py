@@ -30,6 +30,9 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit=67108864",
 )
 
+_PASSING = ("08", "25006", "40", "53", "55P03", "57", "58")
+"""SQLSTATE: connections, a standby in place of the primary, deadlocks, a full disk, locks, shutting down or starting, the system's faults."""
+
 
 class Database:
     """Connections to read with, and connections to write with: SQLite has one writer at a time."""
@@ -72,6 +75,12 @@ class Database:
         return cast(func.extract("epoch", func.clock_timestamp()), Float)
 
 
+def _is_passing(error: DBAPIError) -> bool:
+    """Whether PostgreSQL says that the fault is not in what was asked."""
+    code = getattr(error.orig, "sqlstate", None)
+    return isinstance(code, str) and code.startswith(_PASSING)
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """What a database raises that is away, or too slow, by one name."""
@@ -80,7 +89,7 @@ def _told() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
         raise StoreUnavailable(type(error).__name__) from error
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not (error.connection_invalidated or _is_passing(error)):
             raise
         raise StoreUnavailable(type(error).__name__) from error
 
