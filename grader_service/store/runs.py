@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Integer, RowMapping, cast, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from grader_service.errors import GraderServiceError
 from grader_service.store import deliveries
 from grader_service.store.database import Database
 from grader_service.store.pages import Page, read_page
@@ -14,13 +16,24 @@ from grader_service.store.tables import EVALS, FILES, OUTPUT_ITEMS, RUNS
 UNFINISHED = ("queued", "in_progress")
 
 
+class RunOrphaned(GraderServiceError):
+    """The eval of a new run, or its file, was deleted meanwhile."""
+
+
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> RowMapping:
-    """A new run as it is kept."""
+    """A new run as it is kept.
+
+    Raises:
+        RunOrphaned: see there.
+    """
     nothing = {"passed": 0, "failed": 0, "errored": 0, "tally": "{}"}
     state = {"status": "queued", "items_dropped": False, "lease_until": 0.0}
-    made = await connection.execute(
-        insert(RUNS).values({**nothing, **state, **values}).returning(*RUNS.c)
-    )
+    try:
+        made = await connection.execute(
+            insert(RUNS).values({**nothing, **state, **values}).returning(*RUNS.c)
+        )
+    except IntegrityError:
+        raise RunOrphaned from None
     return made.mappings().one()
 
 
