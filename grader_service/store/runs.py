@@ -94,12 +94,15 @@ async def remove(database: Database, key: int) -> bool:
 async def drop_inline(connection: AsyncConnection, key: int) -> None:
     """The rows that came in the run's own request are needed until its end only."""
     used = select(RUNS.c.content_key).where(RUNS.c.key == key)
+    await connection.execute(
+        used.with_for_update()
+    )  # first, as all do, or two could block each other
     await connection.execute(delete(FILES).where(FILES.c.key.in_(used), FILES.c.state == "inline"))
 
 
 async def sweep(database: Database, days: float) -> int:
     """Delete the output items of runs that ended so many days ago; returns of how many runs."""
-    async with database.writing() as connection:
+    async with database.reading() as connection:
         old = (
             await connection.scalars(
                 select(RUNS.c.key).where(
@@ -108,7 +111,8 @@ async def sweep(database: Database, days: float) -> int:
                 )
             )
         ).all()
-        for key in old:
+    for key in old:  # one at a time: SQLite has one writer, and others wait for it
+        async with database.writing() as connection:
             await connection.execute(delete(OUTPUT_ITEMS).where(OUTPUT_ITEMS.c.run_key == key))
             await connection.execute(
                 update(RUNS).where(RUNS.c.key == key).values(items_dropped=True)
