@@ -17,6 +17,9 @@ from pydantic_core import from_json, to_json
 MAX_DEPTH = 128
 """Levels of arrays and objects inside each other; jiter itself ends at 200."""
 
+_KEPT_DEPTH = 200
+"""What came from outside can lie a few levels deeper inside what is kept of it."""
+
 _DIGITS_AND_E = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG_RUN = b"0" * 200
 """With an exponent below 100 a number needs more digits than these to be too large."""
@@ -59,6 +62,15 @@ def loads(data: bytes | str, max_depth: int = MAX_DEPTH) -> Any:
         raise JsonError(str(error)) from None
     _check_numbers(data)
     return value
+
+
+def kept(data: str) -> Any:
+    """Parse what this service wrote itself.
+
+    Raises:
+        JsonError: see `loads`.
+    """
+    return loads(data, _KEPT_DEPTH)
 
 
 def dumps(value: Any) -> bytes:

@@ -86,6 +86,19 @@ class Cluster:
         asyncio.run(self._execute(f"CREATE DATABASE {name}"))
         return f"postgresql://{USER}@/{name}?host={self.folder}"
 
+    def let_write(self, address: str, *, allowed: bool) -> None:
+        """Whether this database takes changes, as a primary does and a standby does not; its connections end."""
+        name = address.partition("@/")[2].partition("?")[0]
+        word = "off" if allowed else "on"
+        asyncio.run(
+            self._execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {word}")
+        )
+        asyncio.run(
+            self._execute(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            )
+        )
+
 
 @contextlib.contextmanager
 def cluster(binaries: Path) -> Iterator[Cluster]:

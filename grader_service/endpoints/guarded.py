@@ -89,7 +89,7 @@ class Guarded:
             if isinstance(error.os_error, _PrivateAddress):
                 raise self._private(target) from None
             raise Unreachable(f"{who} cannot be found: its name does not resolve") from None
-        except aiohttp.InvalidURL:
+        except (aiohttp.InvalidURL, UnicodeError):  # the latter where no name could be so long
             raise NotPermitted(f"{who} cannot be called: its URL is none") from None
         except aiohttp.ClientConnectorError:
             raise Unreachable(f"{who} cannot be reached") from None

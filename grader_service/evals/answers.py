@@ -175,7 +175,7 @@ def listed(data: Sequence[Any], has_more: bool) -> dict[str, Any]:
 
 def eval_answer(row: RowMapping | Mapping[str, Any]) -> EvalAnswer:
     """What another server told otherwise, from which the eval comes, is told as there."""
-    label = jsontext.loads(row["label"])
+    label = jsontext.kept(row["label"])
     told = label.get("told", {})
     answer: EvalAnswer = {
         "id": row["id"],
@@ -184,9 +184,9 @@ def eval_answer(row: RowMapping | Mapping[str, Any]) -> EvalAnswer:
         "updated_at": row["updated_at"],
         "name": label["name"],
         "metadata": label["metadata"],
-        "data_source_config": jsontext.loads(row["config"]),
+        "data_source_config": jsontext.kept(row["config"]),
         "testing_criteria": told.get("testing_criteria") or shown(row["criteria"]),
-        "warnings": jsontext.loads(row["warnings"]),
+        "warnings": jsontext.kept(row["warnings"]),
     }
     answer.update(told)
     return answer
@@ -194,10 +194,10 @@ def eval_answer(row: RowMapping | Mapping[str, Any]) -> EvalAnswer:
 
 def run_answer(row: RowMapping | Mapping[str, Any], eval_id: str, evals_url: str) -> RunAnswer:
     """`evals_url` is where this caller found the evals. Of runs from elsewhere see `eval_answer`."""
-    label = jsontext.loads(row["label"])
-    data_source = jsontext.loads(row["data_source"])
+    label = jsontext.kept(row["label"])
+    data_source = jsontext.kept(row["data_source"])
     ended = row["finished_at"] is not None
-    tally = jsontext.loads(row["tally"])
+    tally = jsontext.kept(row["tally"])
     answer: RunAnswer = {
         "id": row["id"],
         "object": "eval.run",
@@ -216,10 +216,10 @@ def run_answer(row: RowMapping | Mapping[str, Any], eval_id: str, evals_url: str
         },
         "per_testing_criteria_results": _criteria(tally) if ended else None,
         "per_model_usage": _usage(tally) if ended else None,
-        "error": jsontext.loads(row["error"]) if row["error"] else None,
+        "error": jsontext.kept(row["error"]) if row["error"] else None,
         "report_url": f"{evals_url}/{eval_id}/runs/{row['id']}/output_items",
         "shared_with_openai": False,
-        "warnings": jsontext.loads(row["warnings"]),
+        "warnings": jsontext.kept(row["warnings"]),
     }
     answer.update(label.get("told", {}))
     return answer
@@ -275,7 +275,7 @@ def file_answer(row: RowMapping) -> FileAnswer:
         "object": "file",
         "bytes": row["bytes"],
         "created_at": row["created_at"],
-        "filename": jsontext.loads(row["filename"]),
+        "filename": jsontext.kept(row["filename"]),
         "purpose": row["purpose"],
         "status": "processed",
         "status_details": None,

@@ -65,7 +65,7 @@ def kept(graders: Sequence[Grader]) -> str:
 def criteria_of(stored: str) -> list[Criterion]:
     """The criteria of an eval, ready to grade."""
     found = []
-    for spelled in jsontext.loads(stored):
+    for spelled in jsontext.kept(stored):
         grader = GRADER.validate_python(spelled)
         found.append(Criterion(spelled["id"], grader, _threshold(grader)))
     return found
@@ -77,7 +77,7 @@ def check_gradable(stored: str) -> None:
     Raises:
         RequestRefused: 400.
     """
-    for position, spelled in enumerate(jsontext.loads(stored)):
+    for position, spelled in enumerate(jsontext.kept(stored)):
         try:
             _threshold(GRADER.validate_python(spelled))
         except (ValidationError, KeyError):
@@ -97,7 +97,7 @@ def _threshold(grader: Grader) -> float:
 
 def shown(stored: str) -> list[dict[str, Any]]:
     """As the API shows them: secrets masked, and what the hosted service fills in (evals-api §2.2)."""
-    return [_shown(spelled) for spelled in jsontext.loads(stored)]
+    return [_shown(spelled) for spelled in jsontext.kept(stored)]
 
 
 def _shown(spelled: dict[str, Any]) -> dict[str, Any]:

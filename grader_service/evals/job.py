@@ -56,9 +56,6 @@ class Job:
         self._ctx = ctx
         self.row = row
         self._key: int = row["key"]
-        criteria = criteria_of(row["criteria"])
-        self._task = Task(self._key, criteria, sampled(jsontext.loads(row["data_source"])))
-        self._tally = Tally(row, [criterion.id for criterion in criteria])
         self._share = Share(row["tenant"])
         self._rows_lock = asyncio.Lock()
         self._pending: list[Output] = []
@@ -77,6 +74,7 @@ class Job:
             LeaseLost: the run belongs to somebody else now, or to nobody.
             RunBroken: it cannot be completed.
         """
+        task, self._tally = self._prepared()
         rows = self._rows()
         workers = max(1, min(self._worker.turns.capacity * 3 // 4, self.row["total"]))
         try:
@@ -84,12 +82,18 @@ class Job:
                 around.start_soon(self._flush_regularly)
                 async with anyio.create_task_group() as tasks:
                     for _ in range(workers):
-                        tasks.start_soon(self._grade_rows, rows)
+                        tasks.start_soon(self._grade_rows, task, rows)
                 around.cancel_scope.cancel()
         finally:
             await rows.aclose()
             await self._flush()
         await leases.finish(self._worker.database, self._key, self._worker.owner, "completed")
+
+    def _prepared(self) -> tuple[Task, Tally]:
+        """Read from what is stored as the run's own work: what is wrong with it ends this run alone."""
+        criteria = criteria_of(self.row["criteria"])
+        task = Task(self._key, criteria, sampled(jsontext.kept(self.row["data_source"])))
+        return task, Tally(self.row, [criterion.id for criterion in criteria])
 
     async def _rows(self) -> AsyncGenerator[Line, None]:
         """The rows without an output item."""
@@ -107,7 +111,7 @@ class Job:
             message = "The run's file was deleted before all was graded."
             raise RunBroken("file_deleted", message) from None
 
-    async def _grade_rows(self, rows: AsyncGenerator[Line, None]) -> None:
+    async def _grade_rows(self, task: Task, rows: AsyncGenerator[Line, None]) -> None:
         """The next row is read by who waits for its turn, one at a time: no more rows are held than are graded."""
         turns = self._worker.turns
         while True:
@@ -117,7 +121,7 @@ class Job:
                     return
                 taken = await turns.take(self._share, 1 + len(line.text) // WEIGHT_BYTES)
             try:
-                output = await self._grade(line)
+                output = await self._grade(task, line)
             finally:
                 turns.give_back(self._share, taken)
             self._pending.append(output)
@@ -127,12 +131,12 @@ class Job:
                 self._full.set()
             await self._room.wait()
 
-    async def _grade(self, line: Line) -> Output:
+    async def _grade(self, task: Task, line: Line) -> Output:
         try:
             row = parse_row(line.text, line.index, line.number)
         except RowFault as fault:  # it was looked at when the run was made
             raise RunBroken("invalid_file", f"line {fault.line}: {fault.message}") from None
-        return await grade_row(self._task, row, self._ctx)
+        return await grade_row(task, row, self._ctx)
 
     async def _flush_regularly(self) -> None:
         while True:

@@ -25,7 +25,7 @@ async def accept(
     """The queued run. `sent` is the data source as it came, whose rows `incoming` has.
 
     Raises:
-        RequestRefused: 400 where the model cannot be asked, the file is not there or no JSONL, or there is no row.
+        RequestRefused: 404 where the eval or the file goes meanwhile, 400 where the model cannot be asked, the file is not there or no JSONL, or there is no row.
     """
     warnings = data_source.check(sent, sampler)
     source = body.data_source.source
@@ -48,10 +48,16 @@ async def accept(
         "total": total,
         "warnings": _text(warnings + incoming.schema.warnings()),
     }
-    async with database.writing() as connection:
-        if content_key is None:
-            content_key = await incoming.keep(connection)
-        return await runs.add(connection, {**values, "content_key": content_key})
+    try:
+        async with database.writing() as connection:
+            if content_key is None:
+                content_key = await incoming.keep(connection)
+            return await runs.add(connection, {**values, "content_key": content_key})
+    except runs.RunOrphaned:
+        raise RequestRefused(
+            "The eval, or the file that the run names, was deleted while the request came.",
+            status=404,
+        ) from None
 
 
 async def _rows_of_file(

@@ -12,6 +12,9 @@ ROWS: Final = ("data_source", "source", "content")
 """Where the rows stand."""
 
 MAX_VALUE_CHARACTERS = MAX_ROW_BYTES
+MAX_REST_BYTES = 2 * 1024 * 1024
+"""Of all values together that are no rows."""
+
 _BLANKS = " \t\r\n"
 _BEHIND = _BLANKS + ",]}"
 _NEAR_THE_END = 16
@@ -27,6 +30,9 @@ class RunBody:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
+        self._coming: list[str] = []
+        self._wanted = 0
+        self._rest_bytes = 0
         self._position = 0
         self._ended = False
         self._steps = self._body()
@@ -52,7 +58,12 @@ class RunBody:
             text = self._decoder.decode(data, final)
         except UnicodeDecodeError:
             raise jsontext.JsonError("it is not UTF-8") from None
-        self._text = self._text[self._position :] + text
+        self._coming.append(text)
+        self._wanted -= len(text)
+        if self._wanted > 0 and not final:
+            return  # many small pieces of a large value are put together once
+        self._text = self._text[self._position :] + "".join(self._coming)
+        self._coming.clear()
         self._position = 0
 
     def _rows(self) -> Iterator[bytes]:
@@ -74,7 +85,14 @@ class RunBody:
             return (yield from self._array())
         if path != ROWS and path == ROWS[: len(path)] and sign == "{":
             return (yield from self._object(path))
-        return jsontext.loads((yield from self._value()))
+        return self._small((yield from self._value()))
+
+    def _small(self, text: bytes) -> Any:
+        """A value that is no row stays in memory, and is kept and shown with the run."""
+        self._rest_bytes += len(text)
+        if self._rest_bytes > MAX_REST_BYTES:
+            raise jsontext.JsonError(f"what is no row is larger than {MAX_REST_BYTES:,} bytes")
+        return jsontext.loads(text)
 
     def _object(self, path: tuple[str, ...]) -> _Steps:
         found: dict[str, Any] = {}
@@ -85,7 +103,7 @@ class RunBody:
         while True:
             if (yield from self._skip_blanks()) != '"':
                 raise jsontext.JsonError("a key was expected")
-            key = jsontext.loads((yield from self._value()))
+            key = self._small((yield from self._value()))
             if key in found:
                 raise jsontext.JsonError(f"the key {key[:60]!r} is there twice")
             yield from self._sign(":")
@@ -163,5 +181,6 @@ class RunBody:
             raise jsontext.JsonError(
                 f"one of its values is larger than {MAX_VALUE_CHARACTERS:,} characters"
             )
+        self._wanted = characters - (len(self._text) - self._position)
         while len(self._text) - self._position < characters and not self._ended:
             yield None

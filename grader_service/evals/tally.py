@@ -24,7 +24,7 @@ class Tally:
     """Counts of a run, as its row in the store has them."""
 
     def __init__(self, row: RowMapping, criteria: Sequence[str]) -> None:
-        before = jsontext.loads(row["tally"])
+        before = jsontext.kept(row["tally"])
         self._rows = {outcome: row[outcome] for outcome in ("passed", "failed", "errored")}
         self._criteria: dict[str, dict[str, int]] = {
             name: {"passed": 0, "failed": 0, "errored": 0} for name in criteria

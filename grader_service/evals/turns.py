@@ -44,7 +44,7 @@ class Turns:
         except asyncio.CancelledError:
             if given.done() and not given.cancelled():
                 self.give_back(share, weight)
-            else:
+            elif (weight, given) in share.waiting:  # or it was passed over already
                 share.waiting.remove((weight, given))
             raise
         return weight

@@ -70,7 +70,7 @@ async def show_eval(request: Request) -> EvalAnswer:
 async def update_eval(body: UpdateEval, request: Request) -> EvalAnswer:
     """Change the name or the metadata, or both."""
     row = await eval_of(request)
-    before = jsontext.loads(row["label"])
+    before = jsontext.kept(row["label"])
     name = before["name"] if body.name is None else body.name
     metadata = before["metadata"] if body.metadata is None else body.metadata
     changed = await evals.change(

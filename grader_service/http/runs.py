@@ -47,7 +47,7 @@ async def create_run(request: Request) -> Response:
     check_content_type(request)
     criteria.check_gradable(row["criteria"])
     state = request.scope["state"]
-    schema = RowSchema(data_source_config.item_schema(jsontext.loads(row["config"])))
+    schema = RowSchema(data_source_config.item_schema(jsontext.kept(row["config"])))
     async with IncomingRun(
         state["database"], request.scope[TENANT], int(time.time()), schema
     ) as incoming:

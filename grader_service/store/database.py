@@ -21,10 +21,6 @@ from grader_service.errors import CannotStart, StoreUnavailable
 READERS = 8
 WAIT_SECONDS = 60
 
-_PASSING = ("08", "40", "53", "57P")
-"""Classes of PostgreSQL's error codes that say: the connection is gone, another transaction was in the way, too much is
-asked for at once, the server is stopping or starting."""
-
 _PRAGMAS = (
     f"PRAGMA busy_timeout={WAIT_SECONDS * 1000}",
     "PRAGMA journal_mode=WAL",
@@ -33,6 +29,9 @@ _PRAGMAS = (
     "PRAGMA cache_size=-4096",
     "PRAGMA journal_size_limit=67108864",
 )
+
+_PASSING = ("08", "25006", "40", "53", "55P03", "57", "58")
+"""SQLSTATE: connections, a standby in place of the primary, deadlocks, a full disk, locks, shutting down or starting, the system's faults."""
 
 
 class Database:
@@ -76,6 +75,12 @@ class Database:
         return cast(func.extract("epoch", func.clock_timestamp()), Float)
 
 
+def _is_passing(error: DBAPIError) -> bool:
+    """Whether PostgreSQL says that the fault is not in what was asked."""
+    code = getattr(error.orig, "sqlstate", None)
+    return isinstance(code, str) and code.startswith(_PASSING)
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """What a database raises that is away, or too slow, by one name."""
@@ -84,8 +89,7 @@ def _told() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
         raise StoreUnavailable(type(error).__name__) from error
     except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None) or ""
-        if not error.connection_invalidated and not state.startswith(_PASSING):
+        if not (error.connection_invalidated or _is_passing(error)):
             raise
         raise StoreUnavailable(type(error).__name__) from error
 

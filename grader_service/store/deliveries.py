@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal
 
-from sqlalchemy import Integer, RowMapping, cast, delete, insert, select, update
+from sqlalchemy import Integer, RowMapping, cast, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grader_service.store.database import Database
@@ -56,13 +56,18 @@ def new_event_id() -> str:
 
 
 async def claim(database: Database, at_most: int, seconds: float) -> Sequence[RowMapping]:
-    """What is due, with the address and the secrets; nobody else gets it for so many seconds."""
+    """What is due, with the address and the secrets; nobody else gets it for so many seconds.
+
+    Tenants take turns, or one whose receivers hang would keep the others waiting.
+    """
+    turn = func.row_number().over(partition_by=WEBHOOKS.c.tenant, order_by=DELIVERIES.c.next_at)
     async with database.reading() as connection:
         due = (
             await connection.scalars(
                 select(DELIVERIES.c.key)
+                .join(WEBHOOKS)
                 .where(DELIVERIES.c.next_at <= database.clock)
-                .order_by(DELIVERIES.c.next_at)
+                .order_by(turn, DELIVERIES.c.next_at)
                 .limit(at_most)
             )
         ).all()

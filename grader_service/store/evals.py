@@ -63,4 +63,5 @@ async def remove(database: Database, tenant: str, eval_id: str) -> bool:
 
 async def _drop_inline(connection: AsyncConnection, key: int) -> None:
     used = select(RUNS.c.content_key).where(RUNS.c.eval_key == key)
+    await connection.execute(used.with_for_update())  # as `runs.drop_inline`
     await connection.execute(delete(FILES).where(FILES.c.key.in_(used), FILES.c.state == "inline"))

@@ -21,6 +21,8 @@ from grader_service.store.runs import drop_inline
 from grader_service.store.tables import EVALS, OUTPUT_ITEMS, RUNS
 
 LEASE_SECONDS = 30.0
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+NUMBERS = Path("/proc/self/ns/pid")
 
 
 class LeaseLost(GraderServiceError):
@@ -30,7 +32,15 @@ class LeaseLost(GraderServiceError):
 def owner_name(token: str) -> str:
     """This process, as leases name it; `token` tells apart two servers in one process."""
     number = os.getpid()
-    return f"{socket.gethostname()}|{number}|{_started(number)}|{token}"
+    return f"{_machine()}|{number}|{_started(number)}|{token}"
+
+
+def _machine() -> str:
+    """Where process numbers mean the same: hosts may share a name, and containers count their own."""
+    try:
+        return f"{socket.gethostname()}/{BOOT.read_text().strip()}/{NUMBERS.readlink()}"
+    except OSError:
+        return socket.gethostname()
 
 
 def _started(number: int) -> str:
@@ -44,7 +54,7 @@ def _started(number: int) -> str:
 def _is_dead(owner: str) -> bool:
     """Whether the process was on this machine, and is not any more."""
     host, number, started, _ = owner.rsplit("|", 3)
-    if host != socket.gethostname():
+    if host != _machine():
         return False
     try:
         os.kill(int(number), 0)

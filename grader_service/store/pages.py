@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Table, select, tuple_
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grader_service.errors import RequestRefused
+
+Conditions = tuple[ColumnElement[bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,25 @@ class Page:
 
 async def read_page(
     connection: AsyncConnection,
-    wanted: tuple[ColumnElement[bool], ...],
-    among: tuple[ColumnElement[bool], ...],
+    wanted: Conditions,
+    among: Conditions,
     order: Sequence[Column[Any]],
     page: Page,
 ) -> tuple[Sequence[RowMapping], bool]:
-    """Rows that are `among` those of the caller and `wanted`, and whether more follow.
+    """The rows of `page_query`, and whether more follow; raises as it does."""
+    query = await page_query(connection, wanted, among, order, page)
+    found = (await connection.execute(query)).mappings().all()
+    return found[: page.limit], len(found) > page.limit
+
+
+async def page_query(
+    connection: AsyncConnection,
+    wanted: Conditions,
+    among: Conditions,
+    order: Sequence[Column[Any]],
+    page: Page,
+) -> Select[Any]:
+    """For rows that are `among` those of the caller and `wanted`, one more than the page may have.
 
     `order` are columns of one table, whose values together are unique. The object of `after` must
     be among the caller's; it need not be wanted, for its status may have changed.
@@ -47,7 +62,4 @@ async def read_page(
         behind = tuple_(*start)
         query = query.where(place < behind if page.descending else place > behind)
     ordered = [column.desc() if page.descending else column.asc() for column in order]
-    found = (
-        (await connection.execute(query.order_by(*ordered).limit(page.limit + 1))).mappings().all()
-    )
-    return found[: page.limit], len(found) > page.limit
+    return query.order_by(*ordered).limit(page.limit + 1)

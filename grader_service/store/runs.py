@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Integer, RowMapping, cast, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from grader_service.errors import GraderServiceError
 from grader_service.store import deliveries
 from grader_service.store.database import Database
 from grader_service.store.pages import Page, read_page
@@ -14,13 +16,24 @@ from grader_service.store.tables import EVALS, FILES, OUTPUT_ITEMS, RUNS
 UNFINISHED = ("queued", "in_progress")
 
 
+class RunOrphaned(GraderServiceError):
+    """The eval of a new run, or its file, was deleted meanwhile."""
+
+
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> RowMapping:
-    """A new run as it is kept."""
+    """A new run as it is kept.
+
+    Raises:
+        RunOrphaned: see there.
+    """
     nothing = {"passed": 0, "failed": 0, "errored": 0, "tally": "{}"}
     state = {"status": "queued", "items_dropped": False, "lease_until": 0.0}
-    made = await connection.execute(
-        insert(RUNS).values({**nothing, **state, **values}).returning(*RUNS.c)
-    )
+    try:
+        made = await connection.execute(
+            insert(RUNS).values({**nothing, **state, **values}).returning(*RUNS.c)
+        )
+    except IntegrityError:
+        raise RunOrphaned from None
     return made.mappings().one()
 
 
@@ -81,12 +94,15 @@ async def remove(database: Database, key: int) -> bool:
 async def drop_inline(connection: AsyncConnection, key: int) -> None:
     """The rows that came in the run's own request are needed until its end only."""
     used = select(RUNS.c.content_key).where(RUNS.c.key == key)
+    await connection.execute(
+        used.with_for_update()
+    )  # first, as all do, or two could block each other
     await connection.execute(delete(FILES).where(FILES.c.key.in_(used), FILES.c.state == "inline"))
 
 
 async def sweep(database: Database, days: float) -> int:
     """Delete the output items of runs that ended so many days ago; returns of how many runs."""
-    async with database.writing() as connection:
+    async with database.reading() as connection:
         old = (
             await connection.scalars(
                 select(RUNS.c.key).where(
@@ -95,7 +111,8 @@ async def sweep(database: Database, days: float) -> int:
                 )
             )
         ).all()
-        for key in old:
+    for key in old:  # one at a time: SQLite has one writer, and others wait for it
+        async with database.writing() as connection:
             await connection.execute(delete(OUTPUT_ITEMS).where(OUTPUT_ITEMS.c.run_key == key))
             await connection.execute(
                 update(RUNS).where(RUNS.c.key == key).values(items_dropped=True)

@@ -12,7 +12,9 @@ from grader_service.webhooks.events import hint
 
 _STRICT = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
 
-Name = Annotated[str, Field(min_length=1, max_length=256)]
+Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+"""PostgreSQL keeps no text with a NUL in it."""
+
 Url = Annotated[str, Field(min_length=1, max_length=2048)]
 EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=100)]
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy import RowMapping
 
 from grader_service.endpoints.posting import AnswerTooLarge, NotPermitted, Posting, Unreachable
-from grader_service.events import Observe, WebhookOutcome, WebhookSent
+from grader_service.errors import StoreUnavailable
+from grader_service.events import Observe, StoreFailed, WebhookOutcome, WebhookSent
 from grader_service.store import deliveries
 from grader_service.store.database import Database
 from grader_service.webhooks import events
@@ -37,15 +38,29 @@ class Sender:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            due = await deliveries.claim(self._database, AT_ONCE, CLAIM_SECONDS)
-            if due:
-                async with asyncio.TaskGroup() as group:
-                    for delivery in due:
-                        group.create_task(self._send(delivery))
-            else:
+            if not await self._send_due():
                 await asyncio.sleep(POLL_SECONDS)
 
+    async def _send_due(self) -> bool:
+        """Whether there was anything; a database that is away for a while ends nothing."""
+        try:
+            due = await deliveries.claim(self._database, AT_ONCE, CLAIM_SECONDS)
+        except StoreUnavailable as error:
+            self._observe(StoreFailed(str(error)))
+            return False
+        async with asyncio.TaskGroup() as group:
+            for delivery in due:
+                group.create_task(self._send(delivery))
+        return bool(due)
+
     async def _send(self, delivery: RowMapping) -> None:
+        """What cannot be written down is sent again when the claim ends."""
+        try:
+            await self._settle(delivery)
+        except StoreUnavailable as error:
+            self._observe(StoreFailed(str(error)))
+
+    async def _settle(self, delivery: RowMapping) -> None:
         outcome = await self._outcome(delivery)
         if outcome == "failed":
             wait = WAITS[min(delivery["tries"], len(WAITS)) - 1]

@@ -168,6 +168,26 @@ def test_a_database_that_is_away_for_a_while_costs_nothing_but_time() -> None:
         assert '"defect"' not in server.log.read_text()
 
 
+def test_a_standby_in_place_of_the_primary_is_a_database_that_is_away(
+    cluster: postgres.Cluster,
+) -> None:
+    """As after a failover: it answers, and takes nothing."""
+    address = cluster.new_database()
+    with running({"database_url": address}) as (server, client):
+        made = make_eval(client, SLOW)
+        run = client.evals.runs.create(made.id, data_source=rows())
+        reach(client, run, 100)
+        cluster.let_write(address, allowed=False)
+        with pytest.raises(openai.InternalServerError) as caught:
+            client.evals.update(made.id, name="other")
+        assert caught.value.status_code == 503
+        while '"store_failed"' not in server.log.read_text():
+            time.sleep(0.05)
+        cluster.let_write(address, allowed=True)
+        check_whole(client, wait(client, run))
+        assert '"defect"' not in server.log.read_text()
+
+
 def test_two_servers_that_start_at_once_make_one_schema(store: dict[str, str]) -> None:
     with contextlib.ExitStack() as stack:
         contexts = [processes.serving(sandbox="off", **store) for _ in range(2)]

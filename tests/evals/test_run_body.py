@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grader_service import jsontext
 from grader_service.evals.row_text import MAX_ROW_BYTES
-from grader_service.evals.run_body import RunBody
+from grader_service.evals.run_body import MAX_REST_BYTES, RunBody
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -126,3 +126,11 @@ def test_rows_come_out_while_the_body_is_still_coming() -> None:
     reader = RunBody()
     rows = list(reader.feed(ROWS.encode() + b'{"item": {}}, {"item": {"a": 1}}, {"it'))
     assert rows == [b'{"item": {}}', b'{"item": {"a": 1}}']
+
+
+def test_what_is_no_row_is_bounded_as_a_whole() -> None:
+    """It is all in memory, is kept with the run, and every list of runs shows it."""
+    one = json.dumps("x" * (MAX_REST_BYTES // 4))
+    body = "{" + ",".join(f'"{number}":{one}' for number in range(5)) + "}"
+    with pytest.raises(jsontext.JsonError, match="no row is larger"):
+        read(body.encode(), 65536)

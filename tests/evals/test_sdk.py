@@ -2,6 +2,9 @@
 
 import json
 import re
+import time
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -379,3 +382,67 @@ def test_strange_ids_are_nobodys(address: str) -> None:
         },
     )
     assert made.json()["name"] == "a\x00b"
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        inline({"item": {"answer": "a"}, "sample": {"x": nested(125), "output_text": "a"}}),
+        inline(row("a", "a"), more=nested(128)),
+    ],
+    ids=["row", "data source"],
+)
+def test_what_is_nested_as_deep_as_may_be_is_kept_and_graded(
+    client: openai.OpenAI, source: dict[str, Any]
+) -> None:
+    """It lies deeper in what is kept of a run than in what was sent."""
+    made = make_eval(client)
+    run = client.evals.runs.create(made.id, data_source=source)
+    assert [shown.id for shown in client.evals.runs.list(made.id)] == [run.id]
+    assert wait(client, run).status == "completed"
+
+
+def test_a_schema_may_be_nested_as_deep_as_a_body(client: openai.OpenAI) -> None:
+    config = {"type": "custom", "item_schema": {"x": nested(125)}}
+    made = client.evals.create(data_source_config=config, testing_criteria=[STRING_CHECK])
+    assert client.evals.retrieve(made.id).id == made.id
+    run = client.evals.runs.create(made.id, data_source=inline(row("a", "a")))
+    assert wait(client, run).status == "completed"
+
+
+def test_an_eval_that_is_deleted_while_a_run_comes(client: openai.OpenAI, address: str) -> None:
+    made = make_eval(client)
+
+    def pieces() -> Iterator[bytes]:
+        body = json.dumps({"data_source": inline(row("a", "a"))}).encode()
+        yield body[:-1]
+        time.sleep(0.2)  # the server has found the eval by then, or the answer is the same
+        client.evals.delete(made.id)
+        yield body[-1:]
+
+    answer = httpx.post(
+        f"{address}/v1/evals/{made.id}/runs",
+        content=pieces(),
+        headers={"content-type": "application/json"},
+    )
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+def test_a_page_of_large_items_is_shorter_and_none_is_left_out(client: openai.OpenAI) -> None:
+    """A hundred of the largest rows would be close to a gigabyte in one answer."""
+    lines = [json.dumps({"item": {"answer": "a", "x": "x" * 6_000_000}}) for _ in range(5)]
+    file = client.files.create(file=("rows.jsonl", "\n".join(lines).encode()), purpose="evals")
+    made = make_eval(client, {**STRING_CHECK, "input": "{{item.answer}}"})
+    run = wait(client, client.evals.runs.create(made.id, data_source=stored(file.id)))
+    page = client.evals.runs.output_items.list(run.id, eval_id=made.id, limit=100)
+    assert (len(page.data), page.has_more) == (2, True)
+    positions = [item.datasource_item_id for item in items_of(client, run, limit=100)]
+    assert positions == [0, 1, 2, 3, 4]

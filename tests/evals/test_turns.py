@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from grader_service.evals.turns import Share, Turns
 
 
@@ -79,3 +81,16 @@ async def test_who_is_cancelled_gives_back_what_it_held_or_waited_for() -> None:
     async with asyncio.timeout(5), having(turns, other):
         assert share.held == 0
         assert not share.waiting
+
+
+async def test_who_is_cancelled_while_turns_are_dealt_leaves_as_cancelled() -> None:
+    turns, share = Turns(1), Share("a")
+    first = await turns.take(share)
+    waiting = asyncio.create_task(turns.take(share))
+    await asyncio.sleep(0)
+    turns.give_back(share, first)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with having(turns, share):
+        assert share.held == 1

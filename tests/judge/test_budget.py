@@ -88,6 +88,7 @@ async def test_what_a_hanging_call_has_reserved_is_charged_in_the_end(tmp_path: 
         async with judging(upstream, budget_total=1, **settings) as judge:
             first = asyncio.create_task(grade(judge, ONE_TOKEN, sample="first"))
             await until(lambda: len(upstream.received) == 1)
+            await asyncio.sleep(0.25)  # the second's deadline shall not come with the first's
             second = asyncio.create_task(grade(judge, ONE_TOKEN, sample="second"))
             assert (await first).causes[0].kind == "judge_timed_out"
             assert (await second).causes[0].kind == "budget_exhausted"

@@ -11,6 +11,7 @@ import openai
 import pytest
 
 from grader_service.settings import Settings
+from tests import postgres
 from tests.definitions import STRING_CHECK
 from tests.fakes.receiver import Receiver, receiving
 from tests.processes import serving as serving_process
@@ -282,3 +283,52 @@ def test_off_without_hosts(server: str) -> None:
     answer = httpx.post(f"{server}/v1/webhook_endpoints", json=body)
     assert answer.status_code == 400
     assert "GRADER_WEBHOOK_HOSTS" in answer.json()["error"]["message"]
+
+
+def test_a_name_with_a_nul_is_refused(sdk: openai.OpenAI, receiver: Receiver) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        sdk.webhooks.create(name="a\0b", url=receiver.hook().url, event_types=EVERY)
+    assert caught.value.param == "name"
+
+
+def test_a_host_that_no_resolver_takes_stops_nobody_elses_events(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    settings = {"sandbox": "off", "data_dir": tmp_path, "webhook_hosts": f"*,{receiver.address}"}
+    hook = receiver.hook()
+    with serving_process(**settings) as server, client(server.address) as sdk:
+        url = f"https://{'a' * 70}.example.com/"
+        bad = sdk.webhooks.create(name="bad", url=url, event_types=EVERY)
+        with pytest.raises(openai.BadRequestError) as caught:
+            sdk.webhooks.test(bad.id, event_type=EVERY[0])
+        assert caught.value.code == "webhook_unreachable"
+        run(sdk)
+        sdk.webhooks.delete(bad.id)
+        sdk.webhooks.create(name="good", url=hook.url, event_types=EVERY)
+        run(sdk)
+        hook.wait(1)
+
+
+def test_a_database_that_was_away_gets_its_events_sent(receiver: Receiver) -> None:
+    binaries = postgres.programs()
+    if binaries is None:
+        pytest.skip("NOT TESTED ON POSTGRESQL: its programs are not here (apt install postgresql)")
+    hook = receiver.hook()
+    with (
+        postgres.cluster(binaries) as own,
+        serving_process(
+            sandbox="off", database_url=own.new_database(), webhook_hosts=receiver.address
+        ) as server,
+        client(server.address) as sdk,
+    ):
+        sdk.webhooks.create(name="hook", url=hook.url, event_types=EVERY)
+        own.stop()
+        while server.log.read_text().count('"store_failed"') < 6:  # others look there, too
+            time.sleep(0.05)
+        own.start()
+        end = time.monotonic() + 60
+        while httpx.get(f"{server.address}/v1/evals").status_code != 200:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        run(sdk)
+        hook.wait(1)
